@@ -1,0 +1,93 @@
+"""Use the notebook from Python: load its definitions, and run all its cells cleanly."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from tqdm import tqdm
+
+from tools.files import NOTEBOOK, ROOT
+
+EXPERIMENT = "experiment"  # tag of the cells that take long or only draw
+CELL_TIMEOUT = 600  # seconds
+
+
+def code_cells(notebook):
+    """Code cells of a notebook node that are not empty, in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def is_constant(target):
+    """Whether what an `ast` assignment assigns to is a NAME, a method of a class, or several."""
+    if isinstance(target, ast.Tuple):
+        return all(is_constant(element) for element in target.elts)
+    return isinstance(target, ast.Attribute) or (
+        isinstance(target, ast.Name) and target.id.isupper()
+    )
+
+
+def is_definition(statement):
+    """Whether an `ast` statement defines something without running an experiment.
+
+    Definitions are imports, functions, classes, constants (names in capitals) and methods that
+    are added to a class.
+    """
+    if isinstance(statement, ast.Assign):
+        return all(is_constant(target) for target in statement.targets)
+    return isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
+
+
+def load_definitions(data, path=NOTEBOOK):
+    """Execute the definitions of the notebook on given data, and nothing else.
+
+    No file is read but the notebook, so this also serves to make the files that it needs.
+
+    Args:
+        data: dict as `checking.load_data` returns it.
+        path: the notebook.
+
+    Returns:
+        dict, the namespace in which the definitions were executed.
+    """
+    namespace = {"__name__": "hw1_code", "data": data, "vocab": data["vocab"]}
+    for number, cell in enumerate(code_cells(nbformat.read(path, as_version=4)), start=1):
+        if EXPERIMENT in cell.metadata.get("tags", []):
+            continue
+        tree = ast.parse(cell.source)
+        tree.body = [statement for statement in tree.body if is_definition(statement)]
+        exec(compile(tree, f"<{Path(path).name}, code cell {number}>", "exec"), namespace)
+    return namespace
+
+
+def execute(notebook, folder=ROOT):
+    """Run all cells of a notebook node in a new kernel, in place.
+
+    Raises nbclient.exceptions.CellExecutionError at the first cell that fails.
+    """
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    bar = tqdm(total=len(notebook.cells), desc="running the notebook", unit="cell", leave=False)
+    client.on_cell_complete = lambda cell, cell_index: bar.update()
+    with bar:
+        client.execute()
+
+
+def clean(notebook):
+    """Remove from a notebook node, in place, what differs from run to run.
+
+    These are progress bars, time stamps and the state of widgets.
+    """
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    for cell in code_cells(notebook):
+        cell.metadata.pop("execution", None)
+        cell.outputs = [
+            output
+            for output in cell.outputs
+            if "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+        ]
