@@ -73,7 +73,7 @@ class Model:
         )
 
 
-def random_problem(seed, V=13, N=4, D=3, H=7, B=24, scale=0.6):
+def random_problem(seed, V=30, N=4, D=3, H=7, B=16, scale=0.6):
     """Parameters, vocabulary, windows and mask; some words occur often, some never."""
     random = np.random.RandomState(seed)
     params = Params(
@@ -86,5 +86,5 @@ def random_problem(seed, V=13, N=4, D=3, H=7, B=24, scale=0.6):
     # the last word never occurs; the likelihood of the others falls with their index
     odds = 1 / np.arange(1, V - 1)
     inputs = random.choice(np.arange(1, V - 1), size=(B, N), p=odds / odds.sum()).astype(np.int32)
-    mask = np.eye(N, dtype=int)[random.randint(N, size=B)]
+    mask = np.eye(N, dtype=int)[random.permutation(np.arange(B) % N)]
     return params, ["[MASK]"] + [f"word{i}" for i in range(1, V)], inputs, mask
