@@ -29,25 +29,34 @@ PARAMETERS = (  # from the output backwards: a mistake in one can spoil those af
 TINY = np.finfo(np.float64).tiny  # stands for a probability that underflowed
 
 
-def _array_problem(value, shape, kinds):
-    """What is wrong with an array, as (found, expected), or None; coarse mistakes come first.
+def _array_problem(value, shape, kinds, low=-np.inf, high=np.inf):
+    """What is wrong with an array, as (found, expected), or None; the coarsest mistake comes first.
 
     A None in `shape` stands for any length; `kinds` holds letters of `np.dtype.kind`.
     """
     if type(value) is not np.ndarray:
         return f"an object of type {type(value).__name__}", "a NumPy array"
-    if len(value.shape) != len(shape) or any(
-        wanted not in (None, length) for length, wanted in zip(value.shape, shape, strict=True)
-    ):
-        expected = str(tuple("any" if length is None else length for length in shape))
-        return f"shape {value.shape}", f"shape {expected}".replace("'", "")
+    wanted = tuple(
+        length if i >= value.ndim or length is not None else value.shape[i]
+        for i, length in enumerate(shape)
+    )
+    if value.shape != wanted:
+        return f"shape {value.shape}", f"shape {str(shape).replace('None', 'any')}"
     if value.dtype.kind not in kinds:
         return f"dtype {value.dtype}", "floating-point numbers" if kinds == "f" else "whole numbers"
     if value.size == 0:
         return "no entries", "at least one"
     if not (is_finite := np.isfinite(value)).all():
         return f"{np.count_nonzero(~is_finite)} entries that are NaN or infinite", "finite numbers"
+    if value.min() < low or value.max() > high:
+        return f"values from {value.min()} to {value.max()}", f"{low} to {high}"
     return None
+
+
+def _require(error, name, value, *requirements):
+    if problem := _array_problem(value, *requirements):
+        raise error(f"{name}: found {problem[0]}; expected {problem[1]}.")
+    return value
 
 
 # 1. Loading
@@ -70,7 +79,7 @@ class _PickledDtype:
 
 
 class _PickledArray:
-    """Stands for a NumPy array in a pickle, which sends its contents after its name."""
+    """Stands for a NumPy array in a pickle, which sends the contents after the name."""
 
     def __setstate__(self, state):
         _, shape, pickled_dtype, is_fortran, content = state
@@ -87,6 +96,9 @@ class _SafeUnpickler(pickle.Unpickler):
     """
 
     def find_class(self, module, name):
+        def scalar(pickled_dtype, content):
+            return np.frombuffer(content, pickled_dtype.dtype).item()
+
         def array_from_buffer(content, pickled_dtype, shape, order):
             pickled = _PickledArray()
             pickled.__setstate__((1, shape, pickled_dtype, order == "F", content))
@@ -99,9 +111,7 @@ class _SafeUnpickler(pickle.Unpickler):
 
         stand_ins = {
             "numpy.core.multiarray._reconstruct": lambda *_: _PickledArray(),
-            "numpy.core.multiarray.scalar": lambda d, content: np.frombuffer(
-                content, d.dtype
-            ).item(),
+            "numpy.core.multiarray.scalar": scalar,
             "numpy.core.numeric._frombuffer": array_from_buffer,
             "numpy.dtype": lambda *arguments: _PickledDtype(*arguments),
             "numpy.ndarray": None,  # an argument of _reconstruct, never called
@@ -113,18 +123,22 @@ class _SafeUnpickler(pickle.Unpickler):
         return stand_ins[wanted]
 
 
-def _bad_file(path, found, expected, remedy="Get the files of the assignment anew, all together."):
-    return DataFileError(f"{path}: found {found}; expected {expected}. {remedy}")
+def _file_error(path):
+    """A function from what is wrong to the exception that says so."""
+    remedy = "Get the files of the assignment anew, all together."
+    return lambda text: DataFileError(f"{path}: {text} {remedy}")
 
 
 def _read_dict(path, keys):
-    """The pickled dict at `path`, which has at least these keys."""
+    """The pickled dict at `path`, which has at least these keys, and a valid vocabulary."""
+    error = _file_error(path)
     try:
         content = Path(path).read_bytes()
-    except OSError as error:
-        found = f"nothing to read in the folder {Path.cwd()} ({error.strerror})"
-        remedy = "Put the files of the assignment beside the notebook and start it in their folder."
-        raise _bad_file(path, found, "a file", remedy) from error
+    except OSError as problem:
+        raise DataFileError(
+            f"{path}: cannot be read from the folder {Path.cwd()} ({problem.strerror}). Put the "
+            "files of the assignment beside the notebook, and start the notebook in their folder."
+        ) from problem
     try:
         # Walk through the program before running it: lengths and memo numbers beyond the end of the
         # file would make the unpickler set memory aside.
@@ -132,27 +146,20 @@ def _read_dict(path, keys):
             if "PUT" in operation.name and argument > len(content):
                 raise pickle.UnpicklingError("it numbers more objects than it can hold")
         loaded = _SafeUnpickler(io.BytesIO(content)).load()
-    except Exception as error:  # broken bytes can make an unpickler raise anything
-        found = f"{len(content)} bytes, {content[:9]!r}..., that cannot be loaded ({error})"
-        raise _bad_file(path, found, "a whole pickled dict of arrays and text") from error
+    except Exception as problem:  # broken bytes can make an unpickler raise anything
+        found = f"{len(content)} bytes, {content[:9]!r}..., that cannot be loaded ({problem})"
+        raise error(f"found {found}; expected a pickled dict of arrays and text.") from problem
     if not isinstance(loaded, dict):
-        raise _bad_file(path, f"a {type(loaded).__name__}", "a dict")
+        raise error(f"found a {type(loaded).__name__}; expected a dict.")
     if missing := [key for key in keys if key not in loaded]:
-        raise _bad_file(path, f"no {', '.join(missing)}", f"the keys {', '.join(keys)}")
-    loaded = {k: getattr(v, "array", v) for k, v in loaded.items()}
+        raise error(f"found no {', '.join(missing)}; expected the keys {', '.join(keys)}.")
     vocab = loaded["vocab"]
     if not (isinstance(vocab, list) and all(isinstance(word, str) for word in vocab)):
-        raise _bad_file(path, f"a {type(vocab).__name__} as vocab", "a list of str")
+        raise error(f"vocab: found a {type(vocab).__name__}; expected a list of str.")
     if len(vocab) < 2 or vocab[0] != "[MASK]" or len(set(vocab)) < len(vocab):
-        found = f"a vocab of {len(set(vocab))} different words that begins {vocab[:3]}"
-        raise _bad_file(path, found, f"[MASK] and {max(1, len(vocab) - 1)} other words")
-    return loaded
-
-
-def _require(path, name, value, shape, kinds):
-    if problem := _array_problem(value, shape, kinds):
-        raise _bad_file(path, f"{name} with {problem[0]}", problem[1])
-    return value
+        found = f"{len(vocab)} words, {len(set(vocab))} different ones, the first {vocab[:1]}"
+        raise error(f"vocab: found {found}; expected different words, the first [MASK].")
+    return {name: getattr(value, "array", value) for name, value in loaded.items()}
 
 
 def load_data(path="data.pk"):
@@ -167,13 +174,12 @@ def load_data(path="data.pk"):
     V, N = len(found["vocab"]), None
 
     def windows(name, shape):
-        array = _require(path, name, found[name], shape, "iu")
-        if array.min() < 1 or array.max() >= V:
-            raise _bad_file(path, f"{name} from {array.min()} to {array.max()}", f"1 to {V - 1}")
+        array = _require(_file_error(path), name, found[name], shape, "iu", 1, V - 1)
         return array.astype(np.int32)
 
     data = {"vocab": found["vocab"]}
-    for inputs, targets in [(f"{s}_inputs", f"{s}_targets") for s in ("train", "valid", "test")]:
+    for split in ("train", "valid", "test"):
+        inputs, targets = f"{split}_inputs", f"{split}_targets"
         data[inputs] = data[targets] = windows(inputs, (None, N))
         if found.get(targets, found[inputs]) is not found[inputs]:
             data[targets] = windows(targets, data[inputs].shape)
@@ -185,23 +191,22 @@ def load_partially_trained(path="partially_trained.pk", vocab=None):
     """Load the parameters of the partially trained network.
 
     Returns a dict: `vocab`, a list of V str, and float64 arrays `word_embedding_weights` (V, D),
-    `embed_to_hid_weights` (H, N*D), `hid_bias` (H,), `hid_to_output_weights` (N*V, H), `output_bias`
-    (N*V,). A `vocab` that is given has to be that of the file.
+    `embed_to_hid_weights` (H, N*D), `hid_bias` (H,), `hid_to_output_weights` (N*V, H) and
+    `output_bias` (N*V,). The vocabulary has to be `vocab`, if that is given.
     Raises `DataFileError`.
     """
-    found = _read_dict(path, ["vocab", *PARAMETERS])
+    found, error = _read_dict(path, ["vocab", *PARAMETERS]), _file_error(path)
+    V = len(found["vocab"])
     if vocab is not None and list(vocab) != found["vocab"]:
-        own = f"a vocab of {len(found['vocab'])} words"
-        raise _bad_file(path, own, f"the {len(vocab)} words of the other file, in its order")
+        raise error(f"vocab: found other words ({V}) than in the data file ({len(vocab)}).")
 
     def require(name, *shape):
-        return _require(path, name, found[name], shape, "f")
+        return _require(error, name, found[name], shape, "f")
 
-    V = len(found["vocab"])
     D = require("word_embedding_weights", V, None).shape[1]
     H, N_D = require("embed_to_hid_weights", None, None).shape
     if N_D % D:
-        raise _bad_file(path, f"embed_to_hid_weights of {N_D} columns", f"a multiple of {D}")
+        raise error(f"embed_to_hid_weights: found {N_D} columns; expected a multiple of {D}.")
     require("hid_bias", H)
     require("hid_to_output_weights", N_D // D * V, H)
     require("output_bias", N_D // D * V)
@@ -227,6 +232,25 @@ def derivative_along(function, point, direction, step=STEP):
 
     Two central differences are combined so that the leading terms of their errors cancel
     (Richardson's extrapolation). A large step leaves higher terms, a small one rounding errors.
+    `python -m tests.step_table` measures both on ten networks of the size of the assignment, relative
+    to the largest of the derivatives along the directions:
+
+    step      error if all is right   error if one entry is wrong by 1 %
+    2**-3     7e-02                   5e-04
+    2**-5     2e-04                   3e-04
+    2**-7     7e-07                   3e-04
+    2**-9     3e-09                   3e-04
+    2**-11    4e-11                   3e-04
+    2**-13    1e-10                   3e-04
+    2**-15    6e-10                   3e-04
+    2**-18    6e-09                   3e-04
+    2**-21    6e-08                   3e-04
+
+    The first column is a maximum, the second a minimum; 1 % is of the largest entry of the tensor.
+    `STEP` is where the first is smallest, `TOLERANCE` halfway between the two, a factor of 2500 from
+    either. No platform rounds that differently, and an error of 1e-5 of the largest entry still
+    shows. The loss of GLoVe is a polynomial of degree 4 along any direction, for which the formula is
+    exact, whatever the step.
     """
 
     def central(h):
@@ -240,20 +264,19 @@ class _Tensor:
 
     They are compared along a few random directions in the space of all entries of the tensor. Every
     entry takes part in each direction, so that a single wrong one shows.
+
+    function, name: str, for messages. claim: the gradient that was returned. point: float64 array,
+    where it is taken. loss: function from such an array to a float. The others serve explanations.
+    sizes: dict of lengths that a mean may have been taken over. earlier: what the function returned
+    for another problem. regions: dict of boolean arrays, parts that may be wrong on their own.
     """
 
+    easier = None  # the same tensor in a problem of GLoVe whose residual is a symmetric matrix
+
     def __init__(self, function, name, claim, point, loss, sizes, earlier, regions):
-        self.function, self.name = function, name
-        self.claim = claim  # the gradient that was returned
-        self.point, self.loss = (
-            point,
-            loss,
-        )  # where it is taken; function from such an array to float
-        # For explanations: lengths that a mean may have been taken over, by name; what the function
-        # returned for another problem; parts that may be wrong on their own, boolean arrays by name;
-        # a function that returns the same tensor where the residual of GLoVe is a symmetric matrix.
-        self.sizes, self.earlier, self.regions, self.easier = sizes, earlier, regions, None
-        random = np.random.RandomState(SEED)  # its own: nobody else's random numbers matter
+        self.function, self.name, self.claim, self.point = function, name, claim, point
+        self.loss, self.sizes, self.earlier, self.regions = loss, sizes, earlier, regions
+        random = np.random.RandomState(SEED)  # its own, so that no other use of chance matters
         shape = (DIRECTIONS, *point.shape)
         # Lengths between 1 and 2: no entry is left out, and equal errors do not cancel.
         self.directions = random.choice([-1.0, 1.0], shape) * random.uniform(1, 2, shape)
@@ -293,34 +316,31 @@ class _Tensor:
             return f"{title}\nFound {self.problem[0]}; expected {self.problem[1]}."
         entry = self.worst_entry()
         index = [int(i) for i in np.unravel_index(entry, self.point.shape)]
-        yours = self.claim.flat[entry]
-        numerical = yours - self.error([entry])
+        yours, numerical = self.compare([entry])
         ratio = f"{yours / numerical:.5g}" if abs(numerical) > self.allowed else "undefined"
         return (
             f"{title}\nEntry {index}: yours {yours:.6g}, finite difference {numerical:.6g}, "
             f"ratio {ratio}.{self.hypothesis(index)}"
         )
 
-    def error(self, entries, direction=1.0):
-        """Claimed less measured derivative along a direction, moving only some entries."""
+    def compare(self, entries, direction=1.0):
+        """Claimed and measured derivative along a direction that moves only some entries."""
         step = np.zeros_like(self.point)
         step.flat[entries] = direction
-        return np.sum(self.claim * step) - derivative_along(self.loss, self.point, step)
+        return np.sum(self.claim * step), derivative_along(self.loss, self.point, step)
 
     def worst_entry(self):
         """A wrong entry, found by halving, or the largest one, whichever is further off."""
-        direction = self.directions[0].ravel()
+
+        def error(entries):
+            claimed, measured = self.compare(entries, self.directions[0].flat[entries])
+            return claimed - measured
+
         suspects = np.arange(self.point.size)
-        error = self.error(suspects, direction)
         while len(suspects) > 1:  # keep the half whose derivative is further off
-            half, rest = np.array_split(suspects, 2)
-            of_half = self.error(half, direction[half])
-            if abs(of_half) >= abs(error - of_half):
-                suspects, error = half, of_half
-            else:
-                suspects, error = rest, error - of_half
-        candidates = suspects[0], np.abs(self.claim).argmax()
-        return max(candidates, key=lambda entry: abs(self.error([entry])))
+            suspects = max(np.array_split(suspects, 2), key=lambda half: abs(error(half)))
+        candidates = suspects, [np.abs(self.claim).argmax()]
+        return int(max(candidates, key=lambda entry: abs(error(entry)))[0])
 
     def hypothesis(self, index):
         """What the wrong entries have in common, as a sentence; empty if nothing was found."""
@@ -329,16 +349,16 @@ class _Tensor:
         if manner := self.manner(np.ones(self.point.shape, bool)):
             return f"\nIt looks as if your values {manner}."
         for name, part in self.parts(index):
-            outside = self.measured(~part)
+            elsewhere = self.measured(~part)
             # "Only here" means something if there is a gradient elsewhere, and it is right.
-            if outside.any() and self.agree(self.claimed(~part), outside):
+            if not self.agree(elsewhere, 0) and self.agree(elsewhere, self.claimed(~part)):
                 manner = self.manner(part)
                 there = f": your values there {manner}" if manner else ""
                 return f"\nIt looks as if only {name} is wrong{there}."
-        if self.easier and self.easier().is_right():
+        if self.easier and self.easier.is_right():
             return (
-                "\nIt looks as if your values are right only where the residual is a symmetric matrix."
-                " Are rows and columns exchanged, or is a symmetric matrix taken for granted?"
+                "\nIt looks as if your values are right only where the residual is a symmetric "
+                "matrix. Are rows and columns exchanged, or is symmetry taken for granted?"
             )
         return ""
 
@@ -355,7 +375,7 @@ class _Tensor:
             yield name, np.broadcast_to(region, at_entry.shape)
 
     def manner(self, part):
-        """How claim and finite differences differ within a part; empty if no simple way is found."""
+        """How claim and finite differences differ within a part; empty if it is not simple."""
         if not np.any(self.claim * part):
             return "are all 0"
         claimed, measured = self.claimed(part), self.measured(part)
@@ -394,36 +414,33 @@ def _conclude(wrong):
         raise GradientCheckError(text)
 
 
-def _arrays(value, label=""):
-    """Pairs (label, array) of the arrays inside tuples, lists, dicts and dataclasses."""
+def _arrays(value, name=""):
+    """Pairs (name, array) of the arrays inside lists, tuples, dicts and dataclasses."""
     if isinstance(value, np.ndarray):
-        yield label, value
-    elif isinstance(value, (tuple, list)):
-        yield from _arrays(dict(enumerate(value)), label)
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _arrays(part, name)
     elif dataclasses.is_dataclass(value):
-        yield from _arrays(vars(value), label)
+        yield from _arrays(vars(value), name)
     elif isinstance(value, dict):
-        for name, part in value.items():
-            yield from _arrays(part, f"{label}.{name}".lstrip("."))
+        for key, part in value.items():
+            yield from _arrays(part, f"{name}.{key}".lstrip("."))
 
 
-def _call(name, function, arguments, **watched):
-    """A copy of function(*arguments.values()), if it is written and changes no array it can see.
-
-    `arguments` are by name, and so is what else has to stay as it is, `watched`.
-    """
-    given = arguments | watched
-    before = copy.deepcopy(dict(_arrays(given)))
+def _call(name, function, watched=None, **arguments):
+    """A copy of function(*arguments), if it is written and changes no array that it can see."""
+    before = copy.deepcopy(dict(_arrays([arguments, watched])))
     try:
         result = function(*arguments.values())
     except NotImplementedError:
         text = f"{name} is not written yet. Write it, run its cell, and then this one again."
         raise GradientCheckError(text) from None
-    after = dict(_arrays(given))
+    after = dict(_arrays([arguments, watched]))
     if changed := [k for k in before if not np.array_equal(before[k], after.get(k))]:
         raise GradientCheckError(
-            f"{name} changed {' and '.join(changed)} in place, where the caller still needs the old "
-            "values. Write results into new arrays."
+            f"{name} changed {' and '.join(changed)} in place. The caller still needs the old "
+            "values: write results into new arrays."
         )
     return copy.deepcopy(result)
 
@@ -432,12 +449,45 @@ def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe):
     """Check `grad_GLoVe` by finite differences of `loss_GLoVe` on a small problem, in both models.
 
     Both are functions of W (V, d), W_tilde (V, d) or None, b (V, 1), b_tilde (V, 1) or None, and
-    log_co_occurrence (V, V), all float64. One returns the loss, the other the gradients of the first
-    four, None where the argument is None. Raises `GradientCheckError`.
+    log_co_occurrence (V, V), all float64. One returns the loss, the other the gradients of the
+    first four, None where the argument is None. Raises `GradientCheckError`.
     """
     for model in ("asymmetric", "symmetric"):
-        tensors = _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model)
-        _conclude(_print_verdicts(f"grad_GLoVe, {model} model", tensors))
+        earlier, tensors = (
+            _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, easy) for easy in (True, False)
+        )
+        for name, tensor in tensors.items():
+            tensor.earlier = earlier[name].claim
+        wrong = _print_verdicts(f"grad_GLoVe, {model} model", tensors.values())
+        if wrong:
+            easier = _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, True)
+            wrong[0].easier = easier[wrong[0].name]
+        _conclude(wrong)
+
+
+def _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual):
+    """The tensors of a random problem, by name."""
+    problem = _GLoVe_problem(model, has_symmetric_residual)
+    result = _call("grad_GLoVe", grad_GLoVe, **problem)
+    if not isinstance(result, (tuple, list)) or len(result) != 4:
+        found = len(result) if isinstance(result, (tuple, list)) else type(result).__name__
+        text = f"found {found}; expected four, grad_W, grad_W_tilde, grad_b and grad_b_tilde"
+        raise GradientCheckError(f"What grad_GLoVe returns: {text}.")
+    V = len(problem["W"])
+    sizes, tensors = {"V": V, "V * V": V * V}, {}
+    for argument, claim in zip(list(problem)[:4], result, strict=True):
+
+        def loss(array, argument=argument):
+            return float(loss_GLoVe(*(problem | {argument: array}).values()))
+
+        name, point = f"grad_{argument}", problem[argument]
+        if point is not None:
+            tensors[name] = _Tensor("grad_GLoVe", name, claim, point, loss, sizes, None, {})
+        elif claim is not None:
+            raise GradientCheckError(
+                f"{name}: found a value in the symmetric model; expected None."
+            )
+    return tensors
 
 
 def _GLoVe_problem(model, has_symmetric_residual, V=9, d=4):
@@ -448,47 +498,11 @@ def _GLoVe_problem(model, has_symmetric_residual, V=9, d=4):
     residual = random.randn(V, V)
     if has_symmetric_residual:
         residual += residual.T
-    second, b_second = (W, b) if model == "symmetric" else (W_tilde, b_tilde)
-    log_co_occurrence = W @ second.T + b + b_second.T - residual
+    first, second = (W, b), (W, b) if model == "symmetric" else (W_tilde, b_tilde)
+    log_co_occurrence = first[0] @ second[0].T + first[1] + second[1].T - residual
     if model == "symmetric":
         W_tilde = b_tilde = None
     return dict(W=W, W_tilde=W_tilde, b=b, b_tilde=b_tilde, log_co_occurrence=log_co_occurrence)
-
-
-def _GLoVe_claims(grad_GLoVe, problem):
-    """What `grad_GLoVe` returns, by the name of the parameter."""
-    result = _call("grad_GLoVe", grad_GLoVe, problem)
-    if not isinstance(result, (tuple, list)) or len(result) != 4:
-        found = len(result) if isinstance(result, (tuple, list)) else type(result).__name__
-        text = f"found {found}; expected four, grad_W, grad_W_tilde, grad_b and grad_b_tilde"
-        raise GradientCheckError(f"What grad_GLoVe returns: {text}.")
-    claims = dict(zip(problem, result, strict=False))
-    if extra := [k for k in claims if problem[k] is None and claims[k] is not None]:
-        text = f"found a grad_{extra[0]} in the symmetric model, which has no {extra[0]}"
-        raise GradientCheckError(f"What grad_GLoVe returns: {text}; expected None.")
-    return claims
-
-
-def _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual=False):
-    other = _GLoVe_claims(grad_GLoVe, _GLoVe_problem(model, not has_symmetric_residual))
-    problem = _GLoVe_problem(model, has_symmetric_residual)
-    claims = _GLoVe_claims(grad_GLoVe, problem)
-    V = len(problem["W"])
-    sizes = {"V": V, "V * V": V * V}
-    tensors = []
-    for name in [name for name in claims if problem[name] is not None]:
-
-        def loss(array, name=name):
-            return float(loss_GLoVe(*(problem | {name: array}).values()))
-
-        def easier(i=len(tensors)):
-            return _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual=True)[i]
-
-        point, claim = problem[name], claims[name]
-        tensor = _Tensor("grad_GLoVe", f"grad_{name}", claim, point, loss, sizes, other[name], {})
-        tensor.easier = easier
-        tensors.append(tensor)
-    return tensors
 
 
 def check_loss_derivative(model, inputs, mask):
@@ -520,16 +534,10 @@ class _Batch:
         self.V = len(model.vocab)
         self.D = np.shape(model.params.word_embedding_weights)[1]
         self.N = np.shape(model.params.embed_to_hid_weights)[1] // self.D
-        problem = _array_problem(inputs, (None, self.N), "iu")
-        if problem is None and (inputs.min() < 1 or inputs.max() >= self.V):
-            problem = f"words {inputs.min()} to {inputs.max()}", f"1 to {self.V - 1}"
-        if problem:
-            raise ValueError(f"inputs: found {problem[0]}; expected {problem[1]}.")
-        problem = _array_problem(mask, inputs.shape, "iub")
-        if problem is None and not (np.isin(mask, (0, 1)).all() and (mask.sum(axis=1) == 1).all()):
-            problem = "other rows", "a single 1 in each row, and 0 elsewhere"
-        if problem:
-            raise ValueError(f"mask: found {problem[0]}; expected {problem[1]}.")
+        _require(ValueError, "inputs", inputs, (None, self.N), "iu", 1, self.V - 1)
+        _require(ValueError, "mask", mask, inputs.shape, "iub", 0, 1)
+        if not (mask.sum(axis=1) == 1).all():
+            raise ValueError("mask: found other rows; expected a single 1 in each row.")
         self.words, self.mask = inputs.astype(int), mask.astype(int)
         self.inputs = self.words * (1 - self.mask)  # (B, N), 0 at the hidden words
         params = {k: np.array(getattr(model.params, k), np.float64) for k in PARAMETERS}
@@ -554,21 +562,25 @@ class _Batch:
 
     def loss_derivative(self):
         """What `compute_loss_derivative` returns."""
-        arguments = dict(
+        return _call(
+            "compute_loss_derivative",
+            self.model.compute_loss_derivative,
+            watched={"self.params": self.model.params},
             output_activations=self.activations.output_layer,
             expanded_target_batch=self.targets,
             target_mask=self.mask[:, :, np.newaxis],
         )
-        function = self.model.compute_loss_derivative
-        return _call("compute_loss_derivative", function, arguments, params=self.model.params)
 
     def gradient(self, loss_derivative):
         """What `back_propagate` returns."""
-        arguments = dict(
-            input_batch=self.inputs, activations=self.activations, loss_derivative=loss_derivative
+        result = _call(
+            "back_propagate",
+            self.model.back_propagate,
+            watched={"self.params": self.model.params},
+            input_batch=self.inputs,
+            activations=self.activations,
+            loss_derivative=loss_derivative,
         )
-        function = self.model.back_propagate
-        result = _call("back_propagate", function, arguments, params=self.model.params)
         if not isinstance(result, type(self.model.params)):
             found = type(result).__name__
             raise GradientCheckError(f"back_propagate returns a {found}; expected Params.")
@@ -664,16 +676,16 @@ def _parameter_regions(batch):
 def print_gradients(model, inputs, mask):
     """Print entries of the loss derivative and of the gradients, one `name[index] value` a line.
 
-    Arguments and errors as for `check_gradients`. The batch and the activations decide which entries
-    are printed, the gradients do not.
+    Arguments and errors as for `check_gradients`. The batch and the activations decide which
+    entries are printed, the gradients do not.
     """
     batch = _Batch(model, inputs, mask)
     loss_derivative = batch.loss_derivative()
-    points = {"loss_derivative": batch.targets} | vars(batch.model.params)
-    gradients = {"loss_derivative": loss_derivative} | vars(batch.gradient(loss_derivative))
-    for name, point in points.items():
-        if problem := _array_problem(gradients[name], point.shape, "f"):
-            raise GradientCheckError(f"{name}: found {problem[0]}; expected {problem[1]}.")
+    gradients = {"loss_derivative": loss_derivative}
+    _require(GradientCheckError, "loss_derivative", loss_derivative, batch.targets.shape, "f")
+    gradients |= vars(batch.gradient(loss_derivative))
+    for name, point in vars(batch.model.params).items():
+        _require(GradientCheckError, name, gradients[name], point.shape, "f")
     for name, indices in _entries_to_print(batch).items():
         for index in indices:
             value = gradients[name][index] + 0.0  # never -0

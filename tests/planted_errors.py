@@ -1,10 +1,10 @@
 """Wrong implementations of what a student writes, each with one mistake.
 
-``PLANTED`` holds them. ``cause`` is what the checker has to say about the mistake: a piece of the line
+`PLANTED` holds them. `cause` is what the checker has to say about the mistake: a piece of the line
 "It looks as if ...", or None where that line must not appear, since none of its sentences is true.
-``shows`` says whether the mistake changes a line of ``print_gradients``; where it is False, single
+`shows` says whether the mistake changes a line of `print_gradients`; where it is False, single
 entries are wrong, or everything is right but the dtype, or an argument is changed afterwards.
-``sizes`` are those of ``random_problem``, where the mistake needs shapes that agree by accident.
+`sizes` are those of `random_problem`, where the mistake needs shapes that agree by accident.
 """
 
 import functools
@@ -16,6 +16,7 @@ from right_implementations import Model, Params
 import checking
 
 PLANTED = []
+TARGETS_REVERSED = "only what belongs to the target words is wrong: your values there have the opp"
 FUNCTIONS = ("grad_GLoVe", "compute_loss_derivative", "back_propagate")
 SQUARE_EMBEDDING = {"H": 12, "D": 3, "N": 4}  # embed_to_hid_weights is square
 SQUARE_OUTPUT = {"V": 5, "N": 2, "H": 10, "B": 60}  # hid_to_output_weights is square
@@ -160,7 +161,11 @@ RIGHT = {
 
 for _target in FUNCTIONS:
     for _name, _damage, _options in [
-        ("sign of everything", every(lambda a: -a), {"cause": "your values have the opposite sign"}),
+        (
+            "sign of everything",
+            every(lambda a: -a),
+            {"cause": "your values have the opposite sign"},
+        ),
         ("twice", every(lambda a: 2 * a), {"cause": "your values are 2 times"}),
         ("an eighth", every(lambda a: a / 8), {"cause": "your values are 0.125 times"}),
         ("zeros", every(np.zeros_like), {"cause": "your values are all 0"}),
@@ -182,14 +187,26 @@ for _target in FUNCTIONS:
         ("extra axis", every(lambda a: a[np.newaxis]), {}),
         ("one row too few", every(lambda a: a[:-1]), {}),
         ("one wrong entry", one(0, add_to_entry(0.5)), {"cause": "only entry", "shows": False}),
-        ("one entry off by 1 %", one(0, add_to_entry(0.01)), {"cause": "only entry", "shows": False}),
+        (
+            "one entry off by 1 %",
+            one(0, add_to_entry(0.01)),
+            {"cause": "only entry", "shows": False},
+        ),
         ("one wrong row", one(0, shuffle_row), {"cause": r"only (the )?row", "shows": False}),
         ("a little too much", every(lambda a: a * 1.001), {"cause": "your values are 1.001 times"}),
         ("noise", every(lambda a: a + 1e-3 * np.cos(np.arange(a.size)).reshape(a.shape)), {}),
         ("clipped", every(lambda a: np.clip(a, -0.5 * a.max(), 0.5 * a.max())), {}),
-        ("absolute value", every(np.abs), {}),
+        (
+            "absolute value",
+            every(np.abs),
+            {"cause": TARGETS_REVERSED if _target == "compute_loss_derivative" else None},
+        ),
         ("squares", every(np.square), {}),
-        ("scaled to length 1", every(lambda a: a / np.linalg.norm(a)), {"cause": "times the finite differences"}),
+        (
+            "scaled to length 1",
+            every(lambda a: a / np.linalg.norm(a)),
+            {"cause": "times the finite differences"},
+        ),
     ]:
         plant(_target, functools.partial(damaged, _target, _damage), _name, **_options)
     for _wrap, _cause in ((keep_first_result, "come from an earlier call"), (add_up_results, None)):
@@ -352,7 +369,9 @@ for _name, _residual in {
     "log X transposed": lambda W, T, b, c, X: W @ T.T + b + c.T - X.T,
     "1 added to log X": lambda W, T, b, c, X: W @ T.T + b + c.T - X - 1,
 }.items():
-    plant("grad_GLoVe", functools.partial(asymmetric_from_arguments, _residual), f"residual: {_name}")
+    plant(
+        "grad_GLoVe", functools.partial(asymmetric_from_arguments, _residual), f"residual: {_name}"
+    )
 
 
 @planted("grad_GLoVe")
@@ -424,7 +443,10 @@ DERIVATIVE_ERRORS = {
     "mask of the first window": (lambda y, t, m: y * m[:1] - t, None),
     "mask of the previous window": (lambda y, t, m: y * np.roll(m, 1, axis=0) - t, None),
     "mask tiled instead of repeated": (lambda y, t, m: y * tiled_mask(m, y) - t, None),
-    "probability over all positions": (lambda y, t, m: y * m / y.sum(axis=(1, 2))[:, None, None] - t, None),
+    "probability over all positions": (
+        lambda y, t, m: y * m / y.sum(axis=(1, 2))[:, None, None] - t,
+        None,
+    ),
     "softmax of the probability": (lambda y, t, m: softmax(y) * m - t, None),
     "derivative with respect to y": (lambda y, t, m: -t / y, None),
     "derivative of a sigmoid": (lambda y, t, m: (y - t) * y * (1 - y) * m, None),
@@ -445,7 +467,10 @@ DERIVATIVE_ERRORS = {
         lambda y, t, m: (y - t) * m * (1 - 2 * block_of(y, 0)),
         "only the block of position 0 is wrong: your values there have the opposite sign",
     ),
-    "first window only": (lambda y, t, m: (y - t) * m * (np.arange(len(y)) < 1)[:, None, None], None),
+    "first window only": (
+        lambda y, t, m: (y - t) * m * (np.arange(len(y)) < 1)[:, None, None],
+        None,
+    ),
     "no first window": (
         lambda y, t, m: (y - t) * m * (np.arange(len(y)) > 0)[:, None, None],
         "only row 0 is wrong: your values there are all 0",
@@ -523,7 +548,9 @@ def derivative_not_written(self, *arguments):
 # back_propagate. Each is the right computation with some steps replaced.
 
 
-STEPS = {  # in the order of the computation; p parameters, i inputs, a activations, d loss derivative
+# p parameters, i input_batch, a activations, d loss_derivative; h and e are the derivatives with
+# respect to the inputs of the hidden units and to the embedding layer.
+STEPS = {  # in the order of the computation
     "to_hidden": lambda p, i, a, d: d @ p.hid_to_output_weights,
     "slope": lambda p, i, a, d: a.hidden_layer * (1 - a.hidden_layer),
     "output_bias": lambda p, i, a, d: d.sum(axis=0),
@@ -665,16 +692,14 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
         "transposed matrix",
     ),
     "hid_to_output_weights with the slope": (
-        {
-            "hid_to_output_weights": lambda p, i, a, d: d.T
-            @ (a.hidden_layer * (1 - a.hidden_layer))
-        },
+        {"hid_to_output_weights": lambda p, i, a, d: d.T @ (a.hidden_layer * (1 - a.hidden_layer))},
         None,
     ),
     "hid_to_output_weights from preactivations": (
         {
-            "hid_to_output_weights": lambda p, i, a, d: d.T
-            @ np.log(a.hidden_layer / (1 - a.hidden_layer))
+            "hid_to_output_weights": lambda p, i, a, d: (
+                d.T @ np.log(a.hidden_layer / (1 - a.hidden_layer))
+            )
         },
         None,
     ),
@@ -696,8 +721,9 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
     ),
     "hid_to_output_weights with decay": (
         {
-            "hid_to_output_weights": lambda p, i, a, d: d.T @ a.hidden_layer
-            + 1e-2 * p.hid_to_output_weights
+            "hid_to_output_weights": lambda p, i, a, d: (
+                d.T @ a.hidden_layer + 1e-2 * p.hid_to_output_weights
+            )
         },
         None,
     ),
@@ -714,7 +740,10 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
     "slope 1 - h": ({"slope": lambda p, i, a, d: 1 - a.hidden_layer}, None),
     "slope of tanh": ({"slope": lambda p, i, a, d: 1 - a.hidden_layer**2}, None),
     "slope of ReLU": ({"slope": lambda p, i, a, d: a.hidden_layer > 0.5}, None),
-    "slope with a plus": ({"slope": lambda p, i, a, d: a.hidden_layer * (1 + a.hidden_layer)}, None),
+    "slope with a plus": (
+        {"slope": lambda p, i, a, d: a.hidden_layer * (1 + a.hidden_layer)},
+        None,
+    ),
     "slope h - 1": (
         {"slope": lambda p, i, a, d: a.hidden_layer * (a.hidden_layer - 1)},
         "opposite sign",
@@ -730,8 +759,9 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
     ),
     "output weights reshaped": (
         {
-            "to_hidden": lambda p, i, a, d: d
-            @ p.hid_to_output_weights.T.reshape(p.hid_to_output_weights.shape)
+            "to_hidden": lambda p, i, a, d: (
+                d @ p.hid_to_output_weights.T.reshape(p.hid_to_output_weights.shape)
+            )
         },
         None,
     ),
@@ -754,15 +784,19 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
         "your values are all 0",
     ),
     "hid_bias a number": ({"hid_bias": lambda p, i, a, d, h: h.sum()}, None),
-    "hid_bias is the parameter": ({"hid_bias": lambda p, i, a, d, h: p.hid_bias.copy()}, "come from an earlier call"),
+    "hid_bias is the parameter": (
+        {"hid_bias": lambda p, i, a, d, h: p.hid_bias.copy()},
+        "come from an earlier call",
+    ),
     "hid_bias from the output bias": (
         {"hid_bias": lambda p, i, a, d, h: d.sum(axis=0) @ p.hid_to_output_weights},
         None,
     ),
     "slope forgotten in embed_to_hid_weights": (
         {
-            "embed_to_hid_weights": lambda p, i, a, d, h: (d @ p.hid_to_output_weights).T
-            @ a.embedding_layer
+            "embed_to_hid_weights": lambda p, i, a, d, h: (
+                (d @ p.hid_to_output_weights).T @ a.embedding_layer
+            )
         },
         None,
     ),
@@ -793,15 +827,17 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
     ),
     "embed_to_hid_weights, positions reversed": (
         {
-            "embed_to_hid_weights": lambda p, i, a, d, h: h.T
-            @ a.embedding_layer.reshape(*i.shape, -1)[:, ::-1].reshape(len(i), -1)
+            "embed_to_hid_weights": lambda p, i, a, d, h: (
+                h.T @ a.embedding_layer.reshape(*i.shape, -1)[:, ::-1].reshape(len(i), -1)
+            )
         },
         None,
     ),
     "embed_to_hid_weights from whole windows": (
         {
-            "embed_to_hid_weights": lambda p, i, a, d, h: h.T
-            @ p.word_embedding_weights[whole_windows(p, i, d)].reshape(len(i), -1)
+            "embed_to_hid_weights": lambda p, i, a, d, h: (
+                h.T @ p.word_embedding_weights[whole_windows(p, i, d)].reshape(len(i), -1)
+            )
         },
         None,
     ),
@@ -816,24 +852,25 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
     ),
     "embedding weights reshaped": (
         {
-            "to_embedding": lambda p, i, a, d, h: h
-            @ p.embed_to_hid_weights.T.reshape(p.embed_to_hid_weights.shape)
+            "to_embedding": lambda p, i, a, d, h: (
+                h @ p.embed_to_hid_weights.T.reshape(p.embed_to_hid_weights.shape)
+            )
         },
         None,
     ),
     "slope applied to the embedding": (
         {
-            "to_embedding": lambda p, i, a, d, h: (h @ p.embed_to_hid_weights)
-            * a.embedding_layer
-            * (1 - a.embedding_layer)
+            "to_embedding": lambda p, i, a, d, h: (
+                (h @ p.embed_to_hid_weights) * a.embedding_layer * (1 - a.embedding_layer)
+            )
         },
         None,
     ),
     "slope forgotten in word_embedding_weights": (
         {
-            "to_embedding": lambda p, i, a, d, h: d
-            @ p.hid_to_output_weights
-            @ p.embed_to_hid_weights
+            "to_embedding": lambda p, i, a, d, h: (
+                d @ p.hid_to_output_weights @ p.embed_to_hid_weights
+            )
         },
         None,
     ),
@@ -851,10 +888,12 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
     ),
     "repeated words as a mean": (
         {
-            "word_embedding_weights": lambda p, i, a, d, h, e: add_rows(p, i, e)
-            / np.maximum(1, np.bincount(i.ravel(), minlength=len(p.output_bias) // i.shape[1]))[
-                :, None
-            ]
+            "word_embedding_weights": lambda p, i, a, d, h, e: (
+                add_rows(p, i, e)
+                / np.maximum(1, np.bincount(i.ravel(), minlength=len(p.output_bias) // i.shape[1]))[
+                    :, None
+                ]
+            )
         },
         SEVERAL,
     ),
@@ -899,15 +938,15 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
         None,
     ),
     "whole windows instead of masked ones": (
-        {
-            "word_embedding_weights": lambda p, i, a, d, h, e: add_rows(p, whole_windows(p, i, d), e)
-        },
+        {"word_embedding_weights": lambda p, i, a, d, h, e: add_rows(p, whole_windows(p, i, d), e)},
         None,
     ),
     "words that do not occur": (
         {
-            "word_embedding_weights": lambda p, i, a, d, h, e: add_rows(p, i, e)
-            + (np.bincount(i.ravel(), minlength=len(p.word_embedding_weights)) == 0)[:, None]
+            "word_embedding_weights": lambda p, i, a, d, h, e: (
+                add_rows(p, i, e)
+                + (np.bincount(i.ravel(), minlength=len(p.word_embedding_weights)) == 0)[:, None]
+            )
         },
         "only what belongs to words that do not occur is wrong",
     ),
@@ -938,9 +977,8 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
     "one position of the output": (
         {
             "to_hidden": lambda p, i, a, d: (
-                d * (np.arange(d.shape[1]) < d.shape[1] // i.shape[1])
+                (d * (np.arange(d.shape[1]) < d.shape[1] // i.shape[1])) @ p.hid_to_output_weights
             )
-            @ p.hid_to_output_weights
         },
         None,
     ),
