@@ -232,8 +232,8 @@ def derivative_along(function, point, direction, step=STEP):
 
     Two central differences are combined so that the leading terms of their errors cancel
     (Richardson's extrapolation). A large step leaves higher terms, a small one rounding errors.
-    `python -m tests.step_table` measures both on ten networks of the size of the assignment, relative
-    to the largest of the derivatives along the directions:
+    `python -m tests.step_table` measures both on ten networks of the size of the assignment,
+    relative to the largest of the derivatives along the directions:
 
     step      error if all is right   error if one entry is wrong by 1 %
     2**-3     7e-02                   5e-04
@@ -246,11 +246,11 @@ def derivative_along(function, point, direction, step=STEP):
     2**-18    6e-09                   3e-04
     2**-21    6e-08                   3e-04
 
-    The first column is a maximum, the second a minimum; 1 % is of the largest entry of the tensor.
-    `STEP` is where the first is smallest, `TOLERANCE` halfway between the two, a factor of 2500 from
-    either. No platform rounds that differently, and an error of 1e-5 of the largest entry still
-    shows. The loss of GLoVe is a polynomial of degree 4 along any direction, for which the formula is
-    exact, whatever the step.
+    The first column is a maximum over networks and tensors, the second a minimum; 1 % is of the
+    largest entry. `STEP` is where the first is smallest, and `TOLERANCE` lies halfway between the
+    two, a factor of 2500 from either: no platform rounds that differently, and an entry that is
+    wrong by 1e-5 of the largest still shows. Along any direction the loss of GLoVe is a polynomial
+    of degree 4, for which the formula is exact.
     """
 
     def central(h):
@@ -352,7 +352,7 @@ class _Tensor:
             elsewhere = self.measured(~part)
             # "Only here" means something if there is a gradient elsewhere, and it is right.
             if not self.agree(elsewhere, 0) and self.agree(elsewhere, self.claimed(~part)):
-                manner = self.manner(part)
+                manner = part.sum() > 1 and self.manner(part)
                 there = f": your values there {manner}" if manner else ""
                 return f"\nIt looks as if only {name} is wrong{there}."
         if self.easier and self.easier.is_right():

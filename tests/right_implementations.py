@@ -1,7 +1,8 @@
 """A plain model for the tests of the checker, and right implementations in many styles.
 
-`Model` has what a student is given. What a student writes is in the lists `GLOVE`, `LOSS_DERIVATIVE`
-and `BACK_PROPAGATE`; the name of a function says how it does it. The checker has to pass every one.
+`Model` has what a student is given. What a student writes is in the lists `GLOVE`,
+`LOSS_DERIVATIVE` and `BACK_PROPAGATE`; the name of a function says how it does it. The checker has
+to pass every one.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """Measure the table in the docstring of `checking.derivative_along`:  python -m tests.step_table
 
-For each step: the error of a right gradient, the largest over six tensors and ten networks of the size
-of the assignment, and the error of a gradient of which one entry is wrong by 1 % of the largest entry,
-the smallest over the same. Errors are relative to the largest of the derivatives along the directions,
-as `checking.TOLERANCE` is.
+For each step: the error of a right gradient, the largest over six tensors and ten networks of the
+size of the assignment, and the error of a gradient of which one entry is wrong by 1 % of the
+largest entry, the smallest over the same. Errors are relative to the largest of the derivatives
+along the directions, as `checking.TOLERANCE` is.
 """
 
 from unittest import mock

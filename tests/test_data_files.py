@@ -1,6 +1,6 @@
 """The loading of data files: files of the course's own kind, broken files, and files that attack.
 
-The contract of the package's own `data.pk` and `partially_trained.pk` is tested beside the tools that
+The contract of `data.pk` and `partially_trained.pk` themselves is tested beside the tools that
 make them.
 """
 
