@@ -60,9 +60,9 @@ def training_step(notebook, dtype=np.float32):
     )
     velocity = model.params.zeros_like()
     batch = inputs[:BATCH_SIZE]
+    mask = model.sample_input_mask(BATCH_SIZE, rng)
 
     def step():
-        mask = model.sample_input_mask(len(batch), rng)
         notebook["training_step"](model, velocity, batch, mask, learning_rate=0.01, momentum=0.9)
 
     return step, model.params

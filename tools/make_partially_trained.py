@@ -45,10 +45,10 @@ def partially_train(data, n_steps=N_STEPS, seed=SEED):
         data["vocab"], context_len, EMBEDDING_DIM, NUM_HID, rng, dtype=np.float64
     )
     velocity = model.params.zeros_like()
-    batches = notebook["shuffled_batches"](data["train_inputs"], BATCH_SIZE, 1, rng)
+    config = notebook["TrainingConfig"](batch_size=BATCH_SIZE, epochs=1)
+    batches = notebook["shuffled_batches"](model, data["train_inputs"], config, rng)
     with threadpool_limits(limits=1, user_api="blas"):
-        for batch in tqdm(islice(batches, n_steps), "training", n_steps, leave=False):
-            mask = model.sample_input_mask(len(batch), rng)
+        for batch, mask in tqdm(islice(batches, n_steps), "training", n_steps, leave=False):
             notebook["training_step"](model, velocity, batch, mask, LEARNING_RATE, MOMENTUM)
     rounded = {name: np.round(value, DECIMALS) for name, value in vars(model.params).items()}
     return {"vocab": data["vocab"], **rounded}

@@ -71,7 +71,8 @@ def execute(notebook, folder=ROOT):
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
-    bar = tqdm(total=len(notebook.cells), desc="running the notebook", unit="cell", leave=False)
+    n_cells = len(code_cells(notebook))
+    bar = tqdm(total=n_cells, desc="running the notebook", unit="cell", leave=False)
     client.on_cell_complete = lambda cell, cell_index: bar.update()
     with bar:
         client.execute()
