@@ -36,11 +36,7 @@ def _array_problem(value, shape, kinds, low=-np.inf, high=np.inf):
     """
     if type(value) is not np.ndarray:
         return f"an object of type {type(value).__name__}", "a NumPy array"
-    wanted = tuple(
-        length if i >= value.ndim or length is not None else value.shape[i]
-        for i, length in enumerate(shape)
-    )
-    if value.shape != wanted:
+    if value.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, value.shape)):
         return f"shape {value.shape}", f"shape {str(shape).replace('None', 'any')}"
     if value.dtype.kind not in kinds:
         return f"dtype {value.dtype}", "floating-point numbers" if kinds == "f" else "whole numbers"
@@ -281,19 +277,15 @@ class _Tensor:
         # Lengths between 1 and 2: no entry is left out, and equal errors do not cancel.
         self.directions = random.choice([-1.0, 1.0], shape) * random.uniform(1, 2, shape)
 
-    def measured(self, part=True):
-        """Derivatives of the loss along the directions, moving only a part of the tensor."""
-        steps = self.directions * part
-        return np.array([derivative_along(self.loss, self.point, step) for step in steps])
+    def compare(self, part=True, directions=DIRECTIONS):
+        """Claimed and measured derivatives along the directions, moving a part of the tensor."""
+        steps = self.directions[:directions] * part
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN are never allowed
+            claimed = np.array([np.sum(self.claim * step) for step in steps])
+        return claimed, np.array([derivative_along(self.loss, self.point, step) for step in steps])
 
-    def claimed(self, part=True, claim=None):
-        """The same derivatives as the claim has them."""
-        claim = self.claim if claim is None else claim
-        with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN never agree
-            return np.array([np.sum(claim * step) for step in self.directions * part])
-
-    def agree(self, claimed, measured):
-        return bool(np.all(np.abs(claimed - measured) <= self.allowed))
+    def is_allowed(self, differences):
+        return bool(np.all(np.abs(differences) <= self.allowed))
 
     def is_right(self):
         """Judge the claim, as an array first and then by its values."""
@@ -302,45 +294,47 @@ class _Tensor:
             self.problem = f"dtype {self.claim.dtype}", f"{self.point.dtype}, as the parameters"
         if self.problem:
             return False
-        measured = self.measured()
+        claimed, measured = self.compare()
         if not np.isfinite(measured).all():
             raise GradientCheckError(f"The loss is not finite, so {self.name} cannot be checked.")
         self.allowed = TOLERANCE * np.abs(measured).max() + NOISE * abs(self.loss(self.point))
-        return self.agree(self.claimed(), measured)
+        return self.is_allowed(claimed - measured)
 
-    # The rest explains a failure. Entries are counted as in a flattened array.
+    # The rest explains a failure.
 
     def explain(self):
         title = f"{self.function}: {self.name} is wrong."
         if self.problem:
             return f"{title}\nFound {self.problem[0]}; expected {self.problem[1]}."
-        entry = self.worst_entry()
-        index = [int(i) for i in np.unravel_index(entry, self.point.shape)]
-        yours, numerical = self.compare([entry])
+        index = self.worst_entry()
+        yours, numerical = self.entry(index)
         ratio = f"{yours / numerical:.5g}" if abs(numerical) > self.allowed else "undefined"
         return (
-            f"{title}\nEntry {index}: yours {yours:.6g}, finite difference {numerical:.6g}, "
+            f"{title}\nEntry {list(index)}: yours {yours:.6g}, finite difference {numerical:.6g}, "
             f"ratio {ratio}.{self.hypothesis(index)}"
         )
 
-    def compare(self, entries, direction=1.0):
-        """Claimed and measured derivative along a direction that moves only some entries."""
-        step = np.zeros_like(self.point)
-        step.flat[entries] = direction
-        return np.sum(self.claim * step), derivative_along(self.loss, self.point, step)
+    def entry(self, index):
+        """The claim and the finite difference for one entry."""
+        direction = np.zeros_like(self.point)
+        direction[index] = 1
+        return self.claim[index], derivative_along(self.loss, self.point, direction)
 
     def worst_entry(self):
-        """A wrong entry, found by halving, or the largest one, whichever is further off."""
+        """Index of a wrong entry, found by halving, or of the largest, whichever is further off."""
 
-        def error(entries):
-            claimed, measured = self.compare(entries, self.directions[0].flat[entries])
-            return claimed - measured
+        def error_within(entries):
+            part = np.zeros(self.point.size, bool)
+            part[entries] = True
+            claimed, measured = self.compare(part.reshape(self.point.shape), directions=1)
+            return abs(claimed - measured)
 
         suspects = np.arange(self.point.size)
         while len(suspects) > 1:  # keep the half whose derivative is further off
-            suspects = max(np.array_split(suspects, 2), key=lambda half: abs(error(half)))
-        candidates = suspects, [np.abs(self.claim).argmax()]
-        return int(max(candidates, key=lambda entry: abs(error(entry)))[0])
+            suspects = max(np.array_split(suspects, 2), key=error_within)
+        indices = np.unravel_index([suspects[0], np.abs(self.claim).argmax()], self.point.shape)
+        candidates = np.transpose(indices).tolist()
+        return max(map(tuple, candidates), key=lambda index: abs(np.subtract(*self.entry(index))))
 
     def hypothesis(self, index):
         """What the wrong entries have in common, as a sentence; empty if nothing was found."""
@@ -349,9 +343,9 @@ class _Tensor:
         if manner := self.manner(np.ones(self.point.shape, bool)):
             return f"\nIt looks as if your values {manner}."
         for name, part in self.parts(index):
-            elsewhere = self.measured(~part)
+            claimed, measured = self.compare(~part)
             # "Only here" means something if there is a gradient elsewhere, and it is right.
-            if not self.agree(elsewhere, 0) and self.agree(elsewhere, self.claimed(~part)):
+            if self.is_allowed(claimed - measured) and not self.is_allowed(measured):
                 manner = part.sum() > 1 and self.manner(part)
                 there = f": your values there {manner}" if manner else ""
                 return f"\nIt looks as if only {name} is wrong{there}."
@@ -365,8 +359,8 @@ class _Tensor:
     def parts(self, index):
         """Pairs (name, boolean array) of what may be wrong on its own, small parts first."""
         at_entry = np.zeros(self.point.shape, bool)
-        at_entry[tuple(index)] = True
-        yield f"entry {index}", at_entry
+        at_entry[index] = True
+        yield f"entry {list(index)}", at_entry
         regions = dict(self.regions)
         if at_entry.ndim == 2:
             at_row, at_column = at_entry.any(axis=1, keepdims=True), at_entry.any(axis=0)
@@ -378,7 +372,7 @@ class _Tensor:
         """How claim and finite differences differ within a part; empty if it is not simple."""
         if not np.any(self.claim * part):
             return "are all 0"
-        claimed, measured = self.claimed(part), self.measured(part)
+        claimed, measured = self.compare(part)
         if not measured.any():
             return "are not 0, although the loss does not depend on them"
         factor = claimed @ measured / (measured @ measured)
@@ -389,7 +383,8 @@ class _Tensor:
             mean = f", 1 / ({over[0]}), as if a mean were taken in place of a sum" if over else ""
             return f"are {factor:.6g} times the finite differences{mean}"
         transposed = self.claim.reshape(self.point.shape[::-1]).T
-        if part.all() and self.agree(self.claimed(claim=transposed), measured):
+        claimed = np.array([np.sum(transposed * direction) for direction in self.directions])
+        if part.all() and self.is_allowed(claimed - measured):
             return "are those of the transposed matrix"
         return ""
 
@@ -414,29 +409,24 @@ def _conclude(wrong):
         raise GradientCheckError(text)
 
 
-def _arrays(value, name=""):
-    """Pairs (name, array) of the arrays inside lists, tuples, dicts and dataclasses."""
-    if isinstance(value, np.ndarray):
-        yield name, value
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _arrays(part, name)
-    elif dataclasses.is_dataclass(value):
-        yield from _arrays(vars(value), name)
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            yield from _arrays(part, f"{name}.{key}".lstrip("."))
+def _arrays(values):
+    """The arrays among values by name, and those inside dataclasses."""
+    for name, value in values.items():
+        if dataclasses.is_dataclass(value):
+            yield from ((f"{name}.{field}", array) for field, array in vars(value).items())
+        else:
+            yield name, value
 
 
-def _call(name, function, watched=None, **arguments):
+def _call(name, function, watched, **arguments):
     """A copy of function(*arguments), if it is written and changes no array that it can see."""
-    before = copy.deepcopy(dict(_arrays([arguments, watched])))
+    before = copy.deepcopy(dict(_arrays(arguments | watched)))
     try:
         result = function(*arguments.values())
     except NotImplementedError:
         text = f"{name} is not written yet. Write it, run its cell, and then this one again."
         raise GradientCheckError(text) from None
-    after = dict(_arrays([arguments, watched]))
+    after = dict(_arrays(arguments | watched))
     if changed := [k for k in before if not np.array_equal(before[k], after.get(k))]:
         raise GradientCheckError(
             f"{name} changed {' and '.join(changed)} in place. The caller still needs the old "
@@ -468,11 +458,12 @@ def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe):
 def _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual):
     """The tensors of a random problem, by name."""
     problem = _GLoVe_problem(model, has_symmetric_residual)
-    result = _call("grad_GLoVe", grad_GLoVe, **problem)
+    result = _call("grad_GLoVe", grad_GLoVe, {}, **problem)
     if not isinstance(result, (tuple, list)) or len(result) != 4:
-        found = len(result) if isinstance(result, (tuple, list)) else type(result).__name__
-        text = f"found {found}; expected four, grad_W, grad_W_tilde, grad_b and grad_b_tilde"
-        raise GradientCheckError(f"What grad_GLoVe returns: {text}.")
+        raise GradientCheckError(
+            f"grad_GLoVe returns {str(result)[:40]}...; expected four gradients, grad_W, "
+            "grad_W_tilde, grad_b and grad_b_tilde."
+        )
     V = len(problem["W"])
     sizes, tensors = {"V": V, "V * V": V * V}, {}
     for argument, claim in zip(list(problem)[:4], result, strict=True):
@@ -498,8 +489,9 @@ def _GLoVe_problem(model, has_symmetric_residual, V=9, d=4):
     residual = random.randn(V, V)
     if has_symmetric_residual:
         residual += residual.T
-    first, second = (W, b), (W, b) if model == "symmetric" else (W_tilde, b_tilde)
-    log_co_occurrence = first[0] @ second[0].T + first[1] + second[1].T - residual
+    if model == "symmetric":
+        W_tilde, b_tilde = W, b
+    log_co_occurrence = W @ W_tilde.T + b + b_tilde.T - residual
     if model == "symmetric":
         W_tilde = b_tilde = None
     return dict(W=W, W_tilde=W_tilde, b=b, b_tilde=b_tilde, log_co_occurrence=log_co_occurrence)
@@ -565,7 +557,7 @@ class _Batch:
         return _call(
             "compute_loss_derivative",
             self.model.compute_loss_derivative,
-            watched={"self.params": self.model.params},
+            {"self.params": self.model.params},
             output_activations=self.activations.output_layer,
             expanded_target_batch=self.targets,
             target_mask=self.mask[:, :, np.newaxis],
@@ -576,7 +568,7 @@ class _Batch:
         result = _call(
             "back_propagate",
             self.model.back_propagate,
-            watched={"self.params": self.model.params},
+            {"self.params": self.model.params},
             input_batch=self.inputs,
             activations=self.activations,
             loss_derivative=loss_derivative,

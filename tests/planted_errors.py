@@ -123,6 +123,14 @@ def keep_first_result(function):
     return keeping
 
 
+def arrays_of(result):
+    """The arrays of a gradient, of whichever function."""
+    parts = vars(result).values() if isinstance(result, Params) else result
+    return (
+        [parts] if isinstance(parts, np.ndarray) else [part for part in parts if part is not None]
+    )
+
+
 def add_up_results(function):
     """As if results of all calls went into the same arrays."""
     kept = []
@@ -130,8 +138,9 @@ def add_up_results(function):
     @functools.wraps(function)
     def adding(*arguments):
         kept.append(function(*arguments))
-        parts = [list(checking._arrays(result)) for result in kept]
-        for (_, array), (_, earlier) in zip(parts[-1], parts[0], strict=True):
+        for array, earlier in zip(
+            *(arrays_of(result) for result in (kept[-1], kept[0])), strict=True
+        ):
             if len(kept) > 1:
                 array += earlier
         return kept[-1]

@@ -36,7 +36,7 @@ def errors(tensor, step):
             for direction in tensor.directions
         ]
     )
-    right = tensor.claimed()
+    right = np.array([np.sum(tensor.claim * direction) for direction in tensor.directions])
     entry = np.abs(tensor.claim).argmax()
     change = 0.01 * tensor.claim.flat[entry]
     wrong = right + change * tensor.directions.reshape(len(right), -1)[:, entry]
