@@ -509,7 +509,7 @@ def check_gradients(model, inputs, mask):
     windows of words 1 to V - 1. mask: integers or booleans (B, N), a single 1 a row, at the word to
     hide. Raises `GradientCheckError`, or `ValueError` for arguments that do not fit.
     """
-    batch = _Batch(model, inputs, mask)
+    batch = _Batch(model, inputs, mask, with_repeats=True)
     wrong = _judge_loss_derivative(batch)
     try:
         wrong += _judge_back_propagate(batch, with_stand_in=bool(wrong))
@@ -522,7 +522,7 @@ def check_gradients(model, inputs, mask):
 class _Batch:
     """A float64 copy of a model, a masked batch, and what the model computes for it."""
 
-    def __init__(self, model, inputs, mask):
+    def __init__(self, model, inputs, mask, with_repeats=False):
         self.V = len(model.vocab)
         self.D = np.shape(model.params.word_embedding_weights)[1]
         self.N = np.shape(model.params.embed_to_hid_weights)[1] // self.D
@@ -531,6 +531,8 @@ class _Batch:
         if not (mask.sum(axis=1) == 1).all():
             raise ValueError("mask: found other rows; expected a single 1 in each row.")
         self.words, self.mask = inputs.astype(int), mask.astype(int)
+        if with_repeats:  # a window that repeats a word shows mistakes that others do not
+            self.words[-1] = self.words[-1, 0]
         self.inputs = self.words * (1 - self.mask)  # (B, N), 0 at the hidden words
         params = {k: np.array(getattr(model.params, k), np.float64) for k in PARAMETERS}
         self.model = type(model)(type(model.params)(**params), list(model.vocab))

@@ -186,6 +186,17 @@ def test_batch_in_which_a_position_is_never_masked():
     checking.print_gradients(Model(params, vocab), inputs, mask)
 
 
+def test_batch_without_repeated_words():
+    """What loses repeated words is right on such a batch, and wrong all the same."""
+    params, vocab, _, mask = random_problem(0, V=70)
+    inputs = np.arange(1, 65).reshape(16, 4)
+    for name in ("repeated words lost", "repeated words lost in a window"):
+        steps, _ = BACK_ERRORS[name]
+        model_class = subclass(back_propagate=back_propagate_with(**steps))
+        with pytest.raises(checking.GradientCheckError, match="word_embedding_weights is wrong"):
+            checking.check_gradients(model_class(params, vocab), inputs, mask)
+
+
 def test_probability_that_underflows_is_no_obstacle():
     params, vocab, inputs, mask = random_problem(0)
     params.output_bias[5] = -2000.0  # not the word of any target

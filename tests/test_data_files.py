@@ -428,13 +428,13 @@ def test_gigantic_arrays_take_no_memory(path):
         reduced(np.ndarray, ((big,),)),
         reduced(np.dtype, (f"U{big}",)),
         reduced(np.dtype, (f"({big},)i8",)),
-        b"\x80\x04\x8e" + struct.pack("<Q", 2**36) + b"few bytes.",  # BINBYTES8
-        b"\x80\x05\x96" + struct.pack("<Q", 2**36) + b"few bytes.",  # BYTEARRAY8
-        b"\x80\x04\x8d" + struct.pack("<Q", 2**36) + b"few bytes.",  # BINUNICODE8
-        b"\x80\x04\x95" + struct.pack("<Q", 2**36) + b"few bytes.",  # FRAME
-        b"\x80\x02]r" + struct.pack("<I", 2**32 - 1) + b".",  # LONG_BINPUT
-        b"]p4294967295\n.",  # PUT
-        b"\x80\x02\x8b" + struct.pack("<i", 2**31 - 1) + b".",  # LONG4
+        b"\x80\x04\x8e" + struct.pack("<Q", 2**30) + b"few bytes.",  # BINBYTES8
+        b"\x80\x05\x96" + struct.pack("<Q", 2**30) + b"few bytes.",  # BYTEARRAY8
+        b"\x80\x04\x8d" + struct.pack("<Q", 2**30) + b"few bytes.",  # BINUNICODE8
+        b"\x80\x04\x95" + struct.pack("<Q", 2**30) + b"few bytes.",  # FRAME
+        b"\x80\x02]r" + struct.pack("<I", 2**27) + b".",  # LONG_BINPUT
+        b"]p134217728\n.",  # PUT
+        b"\x80\x02\x8b" + struct.pack("<i", 2**30) + b".",  # LONG4
         b"".join([b"]", *[b"(" for _ in range(1000)], b"t" * 1000, b"."]),
     ]
     tracemalloc.start()
