@@ -422,6 +422,8 @@ def _call(name, function, watched, **arguments):
     """A copy of function(*arguments), if it is written and changes no array that it can see."""
     before = copy.deepcopy(dict(_arrays(arguments | watched)))
     try:
+        if function is None:  # the cell that adds it to the class was not run
+            raise NotImplementedError
         result = function(*arguments.values())
     except NotImplementedError:
         text = f"{name} is not written yet. Write it, run its cell, and then this one again."
@@ -531,8 +533,8 @@ class _Batch:
         if not (mask.sum(axis=1) == 1).all():
             raise ValueError("mask: found other rows; expected a single 1 in each row.")
         self.words, self.mask = inputs.astype(int), mask.astype(int)
-        if with_repeats:  # a window that repeats a word shows mistakes that others do not
-            self.words[-1] = self.words[-1, 0]
+        if with_repeats:  # windows that repeat a word show mistakes that others do not
+            self.words[-2:] = self.words[-2:, :1]
         self.inputs = self.words * (1 - self.mask)  # (B, N), 0 at the hidden words
         params = {k: np.array(getattr(model.params, k), np.float64) for k in PARAMETERS}
         self.model = type(model)(type(model.params)(**params), list(model.vocab))
@@ -558,7 +560,7 @@ class _Batch:
         """What `compute_loss_derivative` returns."""
         return _call(
             "compute_loss_derivative",
-            self.model.compute_loss_derivative,
+            getattr(self.model, "compute_loss_derivative", None),
             {"self.params": self.model.params},
             output_activations=self.activations.output_layer,
             expanded_target_batch=self.targets,
@@ -569,7 +571,7 @@ class _Batch:
         """What `back_propagate` returns."""
         result = _call(
             "back_propagate",
-            self.model.back_propagate,
+            getattr(self.model, "back_propagate", None),
             {"self.params": self.model.params},
             input_batch=self.inputs,
             activations=self.activations,

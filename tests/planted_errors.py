@@ -191,6 +191,7 @@ for _target in FUNCTIONS:
         ("all NaN", every(lambda a: a * np.nan), {}),
         ("one infinity", one(-1, with_entry(np.inf)), {"shows": False}),
         ("one huge entry", one(0, with_entry(1e300)), {"cause": "only entry", "shows": False}),
+        ("huge entries of both signs", every(lambda a: np.copysign(1.7e308, a)), {}),
         ("transposed shape", one(0, lambda a: a.T), {}),
         ("flat", one(0, lambda a: a.ravel()), {}),
         ("extra axis", every(lambda a: a[np.newaxis]), {}),

@@ -394,6 +394,8 @@ def test_gaps_are_named():
         subclass(compute_loss_derivative=wrong_derivative, back_propagate=not_written)
     )
     assert message.startswith("compute_loss_derivative: loss_derivative is wrong.")
+    message = error_of(subclass(back_propagate=None))  # as if its cell had not been run
+    assert message.startswith("back_propagate is not written yet. Write it, run its cell")
     with pytest.raises(checking.GradientCheckError, match="grad_GLoVe is not written yet"):
         checking.check_GLoVe_gradients(loss_GLoVe, lambda *_: not_written(None))
 
