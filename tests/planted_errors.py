@@ -148,6 +148,21 @@ def add_up_results(function):
     return adding
 
 
+def reuse_arrays(function):
+    """As if the same arrays were filled anew in every call."""
+    kept = {}
+
+    @functools.wraps(function)
+    def reusing(*arguments):
+        result = function(*arguments)
+        shapes = tuple(array.shape for array in arrays_of(result))
+        for array, new in zip(arrays_of(kept.setdefault(shapes, result)), arrays_of(result)):
+            array[...] = new
+        return kept[shapes]
+
+    return reusing
+
+
 def right_GLoVe(W, W_tilde, b, b_tilde, log_co_occurrence):
     if W_tilde is None:
         residual = W @ W.T + b + b.T - log_co_occurrence
@@ -176,6 +191,7 @@ for _target in FUNCTIONS:
             {"cause": "your values have the opposite sign"},
         ),
         ("twice", every(lambda a: 2 * a), {"cause": "your values are 2 times"}),
+        ("minus twice", every(lambda a: -2 * a), {"cause": "your values are -2 times"}),
         ("an eighth", every(lambda a: a / 8), {"cause": "your values are 0.125 times"}),
         ("zeros", every(np.zeros_like), {"cause": "your values are all 0"}),
         ("constant", every(np.ones_like), {"cause": "come from an earlier call"}),
@@ -219,6 +235,12 @@ for _target in FUNCTIONS:
         ),
     ]:
         plant(_target, functools.partial(damaged, _target, _damage), _name, **_options)
+    plant(
+        _target,
+        lambda target=_target: reuse_arrays(damaged(target, every(lambda a: 2 * a))),
+        "twice, in the same arrays",
+        cause="your values are 2 times",
+    )
     for _wrap, _cause in ((keep_first_result, "come from an earlier call"), (add_up_results, None)):
         plant(
             _target,

@@ -347,6 +347,19 @@ def test_message_names_tensor_entry_values_and_ratio(name):
     assert third == f"It looks as if only entry {index} is wrong."
 
 
+def test_entry_shown_is_the_largest_when_all_are_wrong():
+    right = []
+
+    def compute_loss_derivative(self, y, t, m):
+        right.append(Model.compute_loss_derivative(self, y, t, m))
+        return -right[-1]
+
+    message = error_of(subclass(compute_loss_derivative=compute_loss_derivative))
+    index = np.unravel_index(np.abs(right[-1]).argmax(), right[-1].shape)
+    assert f"Entry {[int(i) for i in index]}: yours " in message
+    assert message.endswith("your values have the opposite sign.")
+
+
 def test_mistake_nearest_to_the_output_is_explained_first():
     steps, _ = BACK_ERRORS["slope forgotten"]
     message = error_of(subclass(back_propagate=back_propagate_with(**steps)))
