@@ -1,0 +1,124 @@
+"""Markdown with LaTeX math -> PDF, by pandoc and typst; no TeX and no system font is needed.
+
+The Markdown is pandoc's dialect: math, tables, code, footnotes, images, divs. Of raw LaTeX,
+`\\newpage` and the environments align, equation, gather and multline (starred or not) are
+understood; anything else that would be lost on the way is an error, never a gap in the PDF.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pypandoc
+import typst
+
+TEMPLATE = Path(__file__).with_suffix(".typ")
+PAPERS = {"a4": "a4", "letter": "us-letter"}
+
+# Environments that LaTeX allows outside of $$...$$, and what they are called inside.
+ENVIRONMENT = re.compile(
+    r"\\begin\{(align|equation|gather|multline)\*?\}(.*)\\end\{\1\*?\}", re.DOTALL
+)
+INNER_NAME = {"align": "aligned", "gather": "gathered", "multline": "gathered"}
+PAGE_BREAKS = (r"\newpage", r"\pagebreak", r"\clearpage")
+NO_FIXED_WIDTHS = "--columns=100000"  # pandoc fixes the columns of a table with longer lines
+PAGE_BREAK = {"t": "RawBlock", "c": ["typst", "#pagebreak(weak: true)"]}
+
+
+class TypesetError(ValueError):
+    """A text cannot be typeset; the message says which part, and what to do."""
+
+
+def _display_math(latex):
+    """Inline element of pandoc's AST for a bare LaTeX environment, or None if it is none."""
+    match = ENVIRONMENT.fullmatch(latex.strip())
+    if match is None:
+        return None
+    name, body = match.groups()
+    if inner := INNER_NAME.get(name):
+        body = rf"\begin{{{inner}}}{body}\end{{{inner}}}"
+    return {"t": "Math", "c": [{"t": "DisplayMath"}, body]}
+
+
+def _rescue_latex(node):
+    """Pandoc's AST with its raw LaTeX turned into math and page breaks.
+
+    Raises TypesetError if some raw LaTeX is neither.
+    """
+    if isinstance(node, list):
+        return [_rescue_latex(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("t") in ("RawBlock", "RawInline") and node["c"][0] in ("tex", "latex"):
+        latex = node["c"][1]
+        is_block = node["t"] == "RawBlock"
+        if is_block and latex.strip() in PAGE_BREAKS:
+            return PAGE_BREAK
+        if (math := _display_math(latex)) is None:
+            raise TypesetError(
+                f"found LaTeX outside of math, {latex.strip()[:60]!r}: write formulas between "
+                "$ or $$ signs, and text in Markdown"
+            )
+        return {"t": "Para", "c": [math]} if is_block else math
+    return {key: _rescue_latex(child) for key, child in node.items()}
+
+
+def markdown_to_typst(markdown):
+    """Body of a typst document.
+
+    Raises TypesetError if pandoc cannot read the Markdown, or a formula in it.
+    """
+    try:
+        tree = json.loads(
+            pypandoc.convert_text(markdown, "json", format="markdown", extra_args=[NO_FIXED_WIDTHS])
+        )
+        return pypandoc.convert_text(
+            json.dumps(_rescue_latex(tree)),
+            "typst",
+            format="json",
+            extra_args=["--fail-if-warnings", "--wrap=none"],
+        )
+    except RuntimeError as error:
+        raise TypesetError(
+            f"pandoc stopped, probably at a formula that it does not know: {error}"
+        ) from error
+
+
+def compile_typst(source, folder=".", format="pdf", **inputs):
+    """Bytes of a PDF or SVG, the same at every call.
+
+    Args:
+        source: typst, a str.
+        folder: where the paths of images in `source` start.
+        format: "pdf" or "svg".
+        inputs: strings that `source` reads as `sys.inputs`.
+
+    Raises TypesetError if it does not compile, for instance since an image is missing.
+    """
+    try:
+        return typst.Compiler(
+            source.encode(), root=folder, ignore_system_fonts=True, sys_inputs=inputs
+        ).compile(format=format)
+    except (typst.TypstError, RuntimeError, OSError) as error:
+        hints = "; ".join(getattr(error, "hints", []))
+        raise TypesetError(f"typst stopped: {error}" + (f" ({hints})" if hints else "")) from error
+
+
+def markdown_to_pdf(markdown, folder=".", paper="a4", title="", footer=""):
+    """Typeset a text.
+
+    Args:
+        markdown: str, in pandoc's dialect.
+        folder: where the paths of its images start.
+        paper: "a4" or "letter".
+        title: for the PDF's properties; `footer` is printed at the foot of every page.
+
+    Returns:
+        bytes of a PDF, the same at every call.
+
+    Raises TypesetError if something cannot be typeset.
+    """
+    if paper not in PAPERS:
+        raise TypesetError(f"unknown paper {paper!r}: use one of {', '.join(PAPERS)}")
+    source = TEMPLATE.read_text(encoding="utf-8") + markdown_to_typst(markdown)
+    return compile_typst(source, folder, paper=PAPERS[paper], title=title, footer=footer)
