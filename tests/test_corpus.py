@@ -206,6 +206,17 @@ def test_notation():
     ]
 
 
+def test_continued_lines_and_comments():
+    text = SMALL.replace(" and\n", "\n").replace(
+        "{a | the} egg", "# more below\n        {a |\n\t  the} egg"
+    )
+    with pytest.raises(GrammarError, match="small:12: found the end of the line"):
+        grammar_of(text)  # a tab is not eight spaces
+    assert sample_corpus(grammar_of(text.replace("\t", " " * 8)), 6, seed=3) == sample_corpus(
+        grammar_of(SMALL.replace(" and\n", "\n")), 6, seed=3
+    )
+
+
 def test_weights():
     text = "class Word = a b c d\nSentence = a b c a | 3 a b c d"
     rules = grammar_of(text)

@@ -36,6 +36,7 @@ HOW_MANY = 91_500  # sentences: as many as the windows of data.pk need, and a fe
 SHORTEST, LONGEST = 4, 40  # tokens a sentence, punctuation included
 MOST_DRAWS = 1000  # in vain, for one sentence, before we call the grammar wrong
 
+CONTINUED = " " * 8
 NUMBER = re.compile(r"\d+(\.\d+)?|\.\d+")
 NAME = re.compile(r"[A-Za-z]\w*")
 CALL = re.compile(r"([A-Za-z]\w*)\(([^()]*)\)")
@@ -110,11 +111,8 @@ def parse_grammar(text, name="grammar"):
     """
     grammar = Grammar()
     head = columns = None  # what an indented line continues: a rule or a table
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in _logical_lines(text):
         place = f"{name}:{number}"
-        line = line.split("#")[0].rstrip()
-        if not line:
-            continue
         keyword, _, rest = line.strip().partition(" ")
         if line[0].isspace():
             if columns is not None:
@@ -153,6 +151,21 @@ def parse_grammar(text, name="grammar"):
             if right.strip():
                 _add_rules(grammar, head, right, place)
     return grammar
+
+
+def _logical_lines(text):
+    """Return a list of (number of its first line, line), comments cut off, continuations joined.
+
+    A line that begins with CONTINUED spaces or more continues the one before it.
+    """
+    lines = []
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.split("#")[0].rstrip()
+        if line.startswith(CONTINUED) and lines:
+            lines[-1] = (lines[-1][0], f"{lines[-1][1]} {line.strip()}")
+        elif line:
+            lines.append((number, line))
+    return lines
 
 
 def _named_list(text, place):
