@@ -229,17 +229,87 @@ def test_softmax_gradient_is_probabilities_minus_target(leaves):
     np.testing.assert_allclose(backprop.backward(values)["y"], expected, atol=1e-14)
 
 
-def test_solutions_have_one_line_for_each_gradient_with_its_shape(leaves):
-    gradients = backprop.backward(backprop.forward(leaves))
-    sizes = {(): "scalar", (N,): "$N$", (G,): "$G$", (H,): "$H$", (D,): "$D$"}
-    table = SOLUTIONS.split("| gradient | | shape | from |")[1].split("\n\n")[0]
-    rows = [line.split(" | ") for line in table.splitlines()[2:]]
-    variables = ["J", "S", "y_prime", "y", "g", "c1", "c2", "u", "a2", "a1", "x"]
-    assert [row[2] for row in rows] == [sizes[np.shape(gradients[name])] for name in variables]
-    for row, name in zip(rows, variables):
-        letter = re.search(r"overline\{\\math\w+\{(\w)\}", row[0])[1]
-        index = re.search(r"_(\d)|('?)\}\$", row[0])
-        assert letter + (index[1] or index[2].replace("'", "_prime")) == name
+class Matrix(np.ndarray):
+    """A matrix or column whose product with a single number is what a mathematician means."""
+
+    def __matmul__(self, other):
+        if 1 in (self.size, np.size(other)):
+            return self * other
+        return (self.view(np.ndarray) @ other.view(np.ndarray)).view(Matrix)
+
+
+def python_of(latex):
+    """The Python expression of a formula of the gradient tables; c1 with a bar is bar_c1."""
+    rules = [
+        (r"(?<!overline)\{\\mathbf\{y\}'\}", "y'"),
+        (r"\\math(?:bf|cal)\{(\w)\}", r" \1"),
+        (r"\^\{\((\w)\)\\top\}", r"^{(\1)}^\\top"),
+        (r"([Wb])(?:_(\d))?\^\{\((\w)\)\}(?:_(\d))?", r"\1\3\2\4"),
+        (r"([a-z])_(\d)", r"\1\2"),
+        (r"y'", "y_prime"),
+        (r"\\overline\{ *(\w+)\}(?:_(\d))?", r" bar_\1\2"),
+        (r"\^\\top", ".T"),
+        (r"\\odot", "*"),
+        (r"\\mathbb\{I\}", "I"),
+        (r"\\mid", ","),
+        (r"\\[;,]", " "),
+    ]
+    for pattern, replacement in rules:
+        latex = re.sub(pattern, replacement, latex)
+    assert "\\" not in latex, latex
+    python, previous = "", ""
+    for token in re.findall(r"[A-Za-z]\w*(?:\.T)?|\d+|[^\s$]", latex):
+        juxtaposed = re.search(r"[\w)\]]$", previous) and re.match(r"[\w(\[]", token)
+        python += " @ " * bool(juxtaposed and previous != "I") + token
+        previous = token
+    return python.replace("[", "row(").replace("]", ")")
+
+
+def table_after(header):
+    """Cells of the table of the solutions that has this header."""
+    lines = SOLUTIONS.split(header + "\n")[1].split("\n\n")[0].splitlines()[1:]
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+
+
+def printed_gradients():
+    """(variable, formula, shape) as the solutions print them; a formula may have several forms."""
+    for name, formula, shape, _ in table_after("| gradient | | shape | from |"):
+        yield name, formula, shape
+    for row in table_after("| gradient | shape | gradient | shape |"):
+        for equation, shape in zip(row[::2], row[1::2]):
+            yield *re.match(r"(.*?)(=.*)", equation).groups(), shape
+
+
+def test_solutions_print_the_gradients_that_are_tested(leaves):
+    """Every equation of the two tables is evaluated; so is the shape beside it."""
+    values = backprop.forward(leaves)
+    gradients = backprop.backward(values)
+
+    def columns(arrays):
+        return {
+            name: np.reshape(a, np.shape(a) if np.ndim(a) == 2 else (-1, 1)).view(Matrix)
+            for name, a in arrays.items()
+        }
+
+    names = columns({name: np.asarray(value, float) for name, value in values.items()})
+    expected = columns({name: np.asarray(value, float) for name, value in gradients.items()})
+    names |= {"bar_" + name: value for name, value in expected.items()}
+    names |= {"Wg1": names["Wg"][:, :H], "Wg2": names["Wg"][:, H:], "I": lambda truth: truth}
+    names["row"] = lambda *parts: np.hstack(parts).view(Matrix)
+    sizes = {"scalar": (), **{f"${k}$": (v,) for k, v in dict(D=D, H=H, G=G, N=N).items()}}
+    sizes |= {r"$H \times D$": (H, D), r"$G \times 2H$": (G, 2 * H)}
+    sizes |= {r"$N \times G$": (N, G), r"$N \times D$": (N, D)}
+    seen = []
+    for latex, formula, shape in printed_gradients():
+        name = python_of(latex).removeprefix("bar_")
+        seen.append(name)
+        assert np.shape(gradients[name]) == sizes[shape], name
+        for form in formula.strip("$ ").removeprefix("=").split("="):
+            value = eval(python_of(form), {}, names)
+            np.testing.assert_allclose(
+                np.broadcast_to(value, expected[name].shape), expected[name], atol=1e-13
+            )
+    assert sorted(seen) == sorted(gradients)
 
 
 # 1.3
@@ -273,8 +343,8 @@ def test_product_of_the_example_in_both_modes():
         cost = costs.Cost()
         z = costs.evaluate(order, factors, cost)
         assert z.ravel().tolist() == [48, 12, 24]
+        assert rf"\mathbf{{z}}^\top = {z.ravel().tolist()}" in SOLUTIONS
         assert (cost.multiplications, cost.memory) == counts
-        assert f"| {counts[0]} | " in SOLUTIONS and f"| {counts[1]} |" in SOLUTIONS
     assert latex_matrix(v @ v.T) in SOLUTIONS
 
 
@@ -338,10 +408,21 @@ def test_symmetric_hessian():
         assert (forward < measure(costs.REVERSE, n, m).multiplications) == (m > (3 * n + 1) / 4)
 
 
-def test_solutions_print_the_formulas_that_are_tested():
-    """The table of all orders, its LaTeX evaluated as arithmetic."""
-    table = SOLUTIONS.split("| order | multiplications | numbers stored |")[1].split("\n\n")[0]
-    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+def arithmetic(formula, n, m):
+    """Value of a LaTeX polynomial such as 2n^2 + nm."""
+    formula = re.sub(r"\\mathbf\{(.*)\}", r"\1", formula.strip("$ .,")).replace(r"\,", "")
+    python = re.sub(r"(?<=[\dnm)])\s*(?=[nm(])", "*", formula.replace("^", "**"))
+    python = re.sub(r"\*\*(\d)\*?", r"**\1*", python + " ").replace("* ", " ").replace("*/", "/")
+    return eval(re.sub(r"\*(?=[+\-)=]|$)", "", python.strip()), {"n": n, "m": m})
+
+
+def check_printed(formulas, measured):
+    """Every formula gives, at every size, what was measured there: a dict by (n, m)."""
+    for formula in formulas:
+        assert {size: arithmetic(formula, *size) for size in measured} == measured, formula
+
+
+def test_solutions_print_the_costs_of_every_order():
     orders = [
         costs.REVERSE,
         costs.FORWARD,
@@ -349,18 +430,53 @@ def test_solutions_print_the_formulas_that_are_tested():
         costs.SCALAR_THEN_LEFT,
         costs.BOTH_OUTER,
     ]
+    rows = table_after("| order | multiplications | numbers stored |")
     assert len(rows) == len(orders) == len(costs.FORMULAS)
     for row, order in zip(rows, orders):
+        for part in (0, 1):
+            expected = {size: costs.FORMULAS[order](*size)[part] for size in SIZES}
+            check_printed([row[1 + part]], expected)
+
+
+def test_solutions_print_the_costs_of_every_step():
+    header = "| step | product of shapes | result | multiplications | numbers stored |"
+    for number, order in [(1, costs.REVERSE), (2, costs.FORWARD)]:
+        lines = SOLUTIONS.split(header)[number].split("\n\n")[0].splitlines()[2:]
+        rows = [line.strip("| ").split(" | ") for line in lines]
         for n, m in SIZES:
-            printed = tuple(arithmetic(formula, n, m) for formula in row[1:])
-            assert printed == costs.FORMULAS[order](n, m)
+            sums = [sum(arithmetic(row[part], n, m) for row in rows[:3]) for part in (-2, -1)]
+            together = [arithmetic(rows[3][part], n, m) for part in (-2, -1)]
+            assert sums == together == list(costs.FORMULAS[order](n, m))
 
 
-def arithmetic(formula, n, m):
-    """Value of a polynomial such as $2n^2 + nm$."""
-    python = formula.strip("$ ").replace("^", "**")
-    python = re.sub(r"(?<=[\dnm])\s*(?=[nm])(?<!\*\*)", "*", python)
-    return eval(python, {"n": n, "m": m})
+def test_solutions_print_the_costs_of_a_product_with_a_vector():
+    rows = table_after("| | multiplications | for $n = 3$ | numbers stored | for $n = 3$ |")
+    for row, order in zip(rows, (costs.REVERSE_Z, costs.FORWARD_Z)):
+        for column, count in [(1, "multiplications"), (3, "memory")]:
+            *forms, bound = row[column].strip("$").split(" = ")
+            check_printed(forms, {(n, 1): getattr(measure(order, n, 1), count) for n, _ in SIZES})
+            assert int(row[column + 1]) == getattr(measure(order, 3, 1), count)
+            assert bound == r"\mathcal{O}(n^2)" if order == costs.FORWARD_Z else r"\mathcal{O}(n)"
+
+
+def test_solutions_print_the_crossovers():
+    for count in ("multiplications", "memory"):
+        line = re.search(rf"\\text\{{{count}, forward\}}.*", SOLUTIONS)[0]
+        _, *forms = line.replace(r"\\", "").replace("&", "").replace("==", "=").split("=")
+        assert len(forms) == 2
+        measured = {
+            (n, m): getattr(measure(costs.FORWARD, n, m), count)
+            - getattr(measure(costs.REVERSE, n, m), count)
+            for n, m in SIZES
+        }
+        check_printed(forms, measured)
+    for claim in [
+        r"the peak is $nm + m$ for reverse and $n \max(n, m) + n$ for forward",
+        r"$n(n+1)/2 + n^2 + nm$ multiplications and wins already if $m > (3n + 1)/4$",
+        r"$m > n(2n - 1)$",
+        r"$2n^2 + nm \ge 2n + nm$",
+    ]:  # as measured by the tests above
+        assert claim in SOLUTIONS
 
 
 # Figures and PDFs
@@ -397,6 +513,14 @@ def pages_of(pdf):
     return [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
 
 
+def fonts_of(pdf):
+    return {
+        font.get_object()["/BaseFont"].split("+")[-1]
+        for page in pypdf.PdfReader(io.BytesIO(pdf)).pages
+        for font in page["/Resources"]["/Font"].values()
+    }
+
+
 @pytest.mark.parametrize("paper", typeset.PAPERS)
 @pytest.mark.parametrize("name", make_written.TITLES)
 def test_pdfs_are_complete(name, paper):
@@ -418,12 +542,8 @@ def test_pdfs_are_complete(name, paper):
     ]:
         assert heading in text
     assert "\\" not in text and "$" not in text and "⊙" in text
-    fonts = {
-        font.get_object()["/BaseFont"].split("+")[-1]
-        for page in reader.pages
-        for font in page["/Resources"]["/Font"].values()
-    }
-    assert all(font.startswith(("Libertinus", "NewCM", "DejaVu")) for font in fonts)
+    allowed = ("Libertinus", "NewCM", "DejaVu")  # what typst brings with it
+    assert all(font.startswith(allowed) for font in fonts_of(pdf))
 
 
 @pytest.mark.parametrize("name", make_written.TITLES)
@@ -501,28 +621,45 @@ def test_newpage_and_code_and_symbols():
     assert "⊙⊗∩" in pages[0].replace(" ", "") and "x = 1" in pages[1]
 
 
-def right_edge(pdf):
-    """Where the rightmost piece of text starts, in points."""
-    starts = []
+def test_no_system_font_is_used():
+    pdf = typeset.compile_typst('#set text(font: ("Liberation Sans", "DejaVu Sans", "Arial"))\na')
+    assert all(font.startswith("Libertinus") for font in fonts_of(pdf))
+
+
+def pieces_of(pdf):
+    """(text, x, y, font size) of the pieces of text of all pages, lengths in points."""
+    pieces = []
 
     def visit(text, cm, tm, font, size):
         if text.strip():
-            starts.append(cm[0] * tm[4] + cm[4])
+            pieces.append((text.strip(), cm[0] * tm[4] + cm[4], tm[5], size * tm[0] * cm[0]))
 
     for page in pypdf.PdfReader(io.BytesIO(pdf)).pages:
         page.extract_text(visitor_text=visit)
-    return max(starts)
+    return pieces
+
+
+RIGHT_MARGIN = 595 - 60  # points, of A4; the text ends at 530
+
+
+def test_wide_formula_stays_on_the_page():
+    formula = "$$" + "+".join(f"x_{{{i}}}" for i in range(60)) + "$$"
+    assert max(x for _, x, _, _ in pieces_of(typeset.markdown_to_pdf(formula))) < RIGHT_MARGIN
 
 
 @pytest.mark.parametrize(
-    "markdown",
-    [
-        "$$" + "+".join(f"x_{{{i}}}" for i in range(60)) + "$$",
-        "```\n" + "a" * 400 + " " + "word " * 60 + "\n```",
-        "`" + "z" * 300 + "`",
-        "\n".join("|" + "|".join([cell] * 24) + "|" for cell in ("head", "---", "1234567")),
-    ],
-    ids=["formula", "code", "inline code", "table"],
+    "markdown", ["```\n" + "a" * 400 + " " + "word " * 60 + "\n```", "`" + "z" * 300 + "`"]
 )
-def test_what_is_too_wide_stays_on_the_page(markdown):
-    assert right_edge(typeset.markdown_to_pdf(markdown)) < 595 - 40
+def test_long_code_is_wrapped(markdown):
+    width = 0.602 * 8.3  # of a character of the code font
+    for page in pages_of(typeset.markdown_to_pdf(markdown)):
+        lines = page.replace("\u200b", "").splitlines()
+        assert max(map(len, lines)) * width < RIGHT_MARGIN - 60
+
+
+def test_cells_of_a_table_with_many_columns_do_not_overlap():
+    table = "\n".join("|" + "|".join([cell] * 24) + "|" for cell in ("head", "---", "1234567"))
+    cells = [p for p in pieces_of(typeset.markdown_to_pdf(table)) if p[0] == "1234567"]
+    assert len(cells) == 24
+    for (_, x, _, size), (_, next_x, _, _) in zip(cells, cells[1:]):
+        assert x + 7 * 0.45 * size < next_x < RIGHT_MARGIN
