@@ -20,6 +20,11 @@ ENVIRONMENT = re.compile(
     r"\\begin\{(align|equation|gather|multline)\*?\}(.*)\\end\{\1\*?\}", re.DOTALL
 )
 INNER_NAME = {"align": "aligned", "gather": "gathered", "multline": "gathered"}
+# {W^{(1)}}^T: pandoc loses the outer braces, and the second exponent with them its place.
+TWO_EXPONENTS = re.compile(
+    r"(?<![A-Za-z}\]])\{((?:\\[A-Za-z]+\{\w+\}|\w)(?:_\w|_\{\w+\})?)\^(\{[^{}]*\}|\w)\}"
+    r"\^(\{[^{}]*\}|\\[A-Za-z]+|\w)"
+)
 PAGE_BREAKS = (r"\newpage", r"\pagebreak", r"\clearpage")
 NO_FIXED_WIDTHS = "--columns=100000"  # pandoc fixes the columns of a table with longer lines
 PAGE_BREAK = {"t": "RawBlock", "c": ["typst", "#pagebreak(weak: true)"]}
@@ -40,15 +45,18 @@ def _display_math(latex):
     return {"t": "Math", "c": [{"t": "DisplayMath"}, body]}
 
 
-def _rescue_latex(node):
-    """Pandoc's AST with its raw LaTeX turned into math and page breaks.
+def _mend_latex(node):
+    """Pandoc's AST with its raw LaTeX turned into math and page breaks, and its math mended.
 
     Raises TypesetError if some raw LaTeX is neither.
     """
     if isinstance(node, list):
-        return [_rescue_latex(child) for child in node]
+        return [_mend_latex(child) for child in node]
     if not isinstance(node, dict):
         return node
+    if node.get("t") == "Math":
+        kind, latex = node["c"]
+        return {"t": "Math", "c": [kind, TWO_EXPONENTS.sub(r"\1^{\2 \3}", latex)]}
     if node.get("t") in ("RawBlock", "RawInline") and node["c"][0] in ("tex", "latex"):
         latex = node["c"][1]
         is_block = node["t"] == "RawBlock"
@@ -60,7 +68,7 @@ def _rescue_latex(node):
                 "$ or $$ signs, and text in Markdown"
             )
         return {"t": "Para", "c": [math]} if is_block else math
-    return {key: _rescue_latex(child) for key, child in node.items()}
+    return {key: _mend_latex(child) for key, child in node.items()}
 
 
 def markdown_to_typst(markdown):
@@ -73,7 +81,7 @@ def markdown_to_typst(markdown):
             pypandoc.convert_text(markdown, "json", format="markdown", extra_args=[NO_FIXED_WIDTHS])
         )
         return pypandoc.convert_text(
-            json.dumps(_rescue_latex(tree)),
+            json.dumps(_mend_latex(tree)),
             "typst",
             format="json",
             extra_args=["--fail-if-warnings", "--wrap=none"],

@@ -1,7 +1,7 @@
 """The figures of the written problems: drawn from figures.json and from what the solutions compute.
 
 A figure is a canvas in centimetres, y upwards, that becomes typst and then SVG: its labels are set
-in the same fonts as the text around it, and it is the same to the last byte on every machine.
+in the same fonts as the text around it, and every run gives the same bytes.
 """
 
 import json
