@@ -5,6 +5,7 @@
 `shows` says whether the mistake changes a line of `print_gradients`; where it is False, single
 entries are wrong, or everything is right but the dtype, or an argument is changed afterwards.
 `sizes` are those of `random_problem`, where the mistake needs shapes that agree by accident.
+`raises` is what the mistake ends in, where NumPy finds it before the checker can.
 """
 
 import functools
@@ -16,6 +17,7 @@ from right_implementations import Model, Params
 import checking
 
 PLANTED = []
+GLOBALS = {}  # what a notebook leaves around: model, inputs, mask and more; each test fills it
 TARGETS_REVERSED = "only what belongs to the target words is wrong: your values there have the opp"
 FUNCTIONS = ("grad_GLoVe", "compute_loss_derivative", "back_propagate")
 SQUARE_EMBEDDING = {"H": 12, "D": 3, "N": 4}  # embed_to_hid_weights is square
@@ -31,6 +33,7 @@ class Planted:
     cause: str | None = None
     shows: bool = True
     sizes: dict = field(default_factory=dict)
+    raises: type = checking.GradientCheckError
 
     def model_class(self):
         """``Model`` with the mistake, which is in one of its two methods."""
@@ -221,7 +224,7 @@ for _target in FUNCTIONS:
         ("one wrong row", one(0, shuffle_row), {"cause": r"only (the )?row", "shows": False}),
         ("a little too much", every(lambda a: a * 1.001), {"cause": "your values are 1.001 times"}),
         ("noise", every(lambda a: a + 1e-3 * np.cos(np.arange(a.size)).reshape(a.shape)), {}),
-        ("clipped", every(lambda a: np.clip(a, -0.5 * a.max(), 0.5 * a.max())), {}),
+        ("clipped", every(lambda a: np.clip(a, -0.2 * a.max(), 0.2 * a.max())), {}),
         (
             "absolute value",
             every(np.abs),
@@ -305,7 +308,12 @@ def asymmetric_from_arguments(residual):
     return grad_GLoVe
 
 
-EXCHANGED = "right only where the residual is a symmetric matrix"
+MIXED_UP = "while other values are 0. Are positions or words mixed up"
+EXCHANGED = (
+    "are right only where the residual is a symmetric matrix. Are rows and columns exchanged"
+)
+ONE_ROLE = "matrix. Does each parameter collect a gradient from both of its roles"
+HALF = "are half of the finite differences only where the residual is a symmetric " + ONE_ROLE
 GLOVE_ERRORS = {  # E residual, U = W, T = W_tilde; what replaces gradients 0 to 3; cause
     "no factor 2 in grad_W": (lambda E, U, T: {0: E @ T}, "your values are 0.5 times"),
     "factor 4 in grad_W": (lambda E, U, T: {0: 4 * E @ T}, "your values are 2 times"),
@@ -323,6 +331,10 @@ GLOVE_ERRORS = {  # E residual, U = W, T = W_tilde; what replaces gradients 0 to
     "W_tilde in grad_W_tilde": (lambda E, U, T: {1: 2 * E.T @ T}, None),
     "grad_W and grad_W_tilde exchanged": (lambda E, U, T: {0: 2 * E.T @ U, 1: 2 * E @ T}, None),
     "both terms of the symmetric model": (lambda E, U, T: {0: 2 * (E + E.T) @ T}, None),
+    "E transposed in grad_W, no factor 2": (
+        lambda E, U, T: {0: E.T @ T},
+        "half of .* Are rows and columns exchanged",
+    ),
     "axis of grad_b": (lambda E, U, T: {2: 2 * E.sum(axis=0)[:, None]}, EXCHANGED),
     "axis of grad_b_tilde": (lambda E, U, T: {3: 2 * E.sum(axis=1)[:, None]}, EXCHANGED),
     "grad_b and grad_b_tilde exchanged": (
@@ -360,15 +372,22 @@ for _name, (_gradients, _cause) in GLOVE_ERRORS.items():
     plant("grad_GLoVe", functools.partial(asymmetric, _gradients), _name, cause=_cause)
 
 SYMMETRIC_ERRORS = {
-    "one of the two terms": (lambda E, U: {0: 2 * E @ U}, None),
-    "the other of the two terms": (lambda E, U: {0: 2 * E.T @ U}, None),
-    "symmetric matrix assumed in grad_W": (lambda E, U: {0: 4 * E @ U}, EXCHANGED),
+    "one of the two terms": (lambda E, U: {0: 2 * E @ U}, HALF),
+    "the other of the two terms": (lambda E, U: {0: 2 * E.T @ U}, HALF),
+    "symmetric matrix assumed in grad_W": (
+        lambda E, U: {0: 4 * E @ U},
+        f"are right only where the residual is a symmetric {ONE_ROLE}",
+    ),
     "symmetric matrix assumed in grad_b": (
         lambda E, U: {2: 4 * E.sum(axis=1, keepdims=True)},
-        EXCHANGED,
+        f"are right only where the residual is a symmetric {ONE_ROLE}",
     ),
-    "one of the two sums in grad_b": (lambda E, U: {2: 2 * E.sum(axis=1, keepdims=True)}, None),
+    "one of the two sums in grad_b": (lambda E, U: {2: 2 * E.sum(axis=1, keepdims=True)}, HALF),
     "difference of the two terms": (lambda E, U: {0: 2 * (E - E.T) @ U}, None),
+    "one role in both": (
+        lambda E, U: {0: 2 * E @ U, 2: 2 * E.sum(axis=0)[:, None]},
+        HALF,
+    ),
     "no factor 2 in grad_W": (lambda E, U: {0: (E + E.T) @ U}, "your values are 0.5 times"),
     "two terms twice": (lambda E, U: {0: 4 * (E + E.T) @ U}, "your values are 2 times"),
     "sign of grad_b": (
@@ -469,12 +488,16 @@ DERIVATIVE_ERRORS = {
     "mean over both": (lambda y, t, m: (y - t) * m / y[..., 0].size, "as if a mean"),
     "mean over the words": (lambda y, t, m: (y - t) * m / y.shape[2], "as if a mean"),
     "half": (lambda y, t, m: (y - t) * m / 2, "your values are 0.5 times"),
-    "mask of the next position": (lambda y, t, m: (y - t) * np.roll(m, 1, axis=1), None),
-    "mask reversed": (lambda y, t, m: (y - t) * m[:, ::-1], None),
-    "mask inverted": (lambda y, t, m: (y - t) * (1 - m), None),
-    "mask of the first window": (lambda y, t, m: y * m[:1] - t, None),
-    "mask of the previous window": (lambda y, t, m: y * np.roll(m, 1, axis=0) - t, None),
-    "mask tiled instead of repeated": (lambda y, t, m: y * tiled_mask(m, y) - t, None),
+    "mask of the next position": (lambda y, t, m: (y - t) * np.roll(m, 1, axis=1), MIXED_UP),
+    "mask reversed": (lambda y, t, m: (y - t) * m[:, ::-1], MIXED_UP),
+    "mask inverted": (lambda y, t, m: (y - t) * (1 - m), MIXED_UP),
+    "mask of the first window": (lambda y, t, m: y * m[:1] - t, MIXED_UP),
+    "mask of the previous window": (lambda y, t, m: y * np.roll(m, 1, axis=0) - t, MIXED_UP),
+    "mask tiled instead of repeated": (lambda y, t, m: y * tiled_mask(m, y) - t, MIXED_UP),
+    "mask and difference with axes exchanged": (
+        lambda y, t, m: (y - t).reshape(len(y), -1, m.shape[1]) * m.transpose(0, 2, 1),
+        MIXED_UP,
+    ),
     "probability over all positions": (
         lambda y, t, m: y * m / y.sum(axis=(1, 2))[:, None, None] - t,
         None,
@@ -509,7 +532,7 @@ DERIVATIVE_ERRORS = {
     ),
     "words and positions exchanged": (
         lambda y, t, m: ((y - t) * m).transpose(0, 2, 1),
-        None,
+        MIXED_UP,
     ),
     "probabilities clipped": (lambda y, t, m: (np.clip(y, 0.01, 0.9) - t) * m, None),
     "rounded": (lambda y, t, m: np.round((y - t) * m, 3), None),
@@ -969,9 +992,13 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
         },
         None,
     ),
-    "whole windows instead of masked ones": (
-        {"word_embedding_weights": lambda p, i, a, d, h, e: add_rows(p, whole_windows(p, i, d), e)},
-        None,
+    "a hidden word in place of [MASK]": (
+        {
+            "word_embedding_weights": lambda p, i, a, d, h, e: add_rows(
+                p, np.where(i == 0, len(p.word_embedding_weights) - 1, i), e
+            )
+        },
+        MIXED_UP,
     ),
     "words that do not occur": (
         {
@@ -1123,3 +1150,104 @@ def right_at_the_printed_entries_alone(self, input_batch, activations, loss_deri
         for index in indices if name != "loss_derivative" else ():
             getattr(wrong, name)[index] = getattr(right, name)[index]
     return wrong
+
+
+# Right formulas of the wrong things: variables of the notebook in place of the arguments.
+
+
+def derivative_with_global(name):
+    """One of y, t, m from outside, as many rows of it as there are windows."""
+
+    def compute_loss_derivative(self, y, t, m):
+        given = {"y": y, "t": t, "m": m}
+        given[name] = np.resize(GLOBALS[name], given[name].shape)
+        return Model.compute_loss_derivative(self, *given.values())
+
+    return compute_loss_derivative
+
+
+for _name, _cause in (("y", None), ("t", None), ("m", MIXED_UP)):
+    plant(
+        "compute_loss_derivative",
+        functools.partial(derivative_with_global, _name),
+        f"{_name} from outside, cut to size",
+        cause=_cause,
+        shows=False,
+    )
+
+
+@planted("compute_loss_derivative", shows=False, raises=ValueError)
+def mask_from_outside(self, y, t, m):
+    return Model.compute_loss_derivative(self, y, t, GLOBALS["m"])
+
+
+@planted("compute_loss_derivative", shows=False)
+def everything_from_outside(self, y, t, m):
+    return Model.compute_loss_derivative(self, GLOBALS["y"], GLOBALS["t"], GLOBALS["m"])
+
+
+@planted("compute_loss_derivative", shows=False, raises=ValueError)
+def number_of_windows_from_outside(self, y, t, m):
+    chunks = (y - t).reshape(len(GLOBALS["m"]), m.shape[1], -1) * m
+    return chunks.reshape(len(y), -1)
+
+
+@planted("back_propagate", shows=False)
+def parameters_from_outside(self, input_batch, activations, loss_derivative):
+    return Model.back_propagate(GLOBALS["model"], input_batch, activations, loss_derivative)
+
+
+@planted("back_propagate", shows=False)
+def parameters_from_outside_in_one_step(self, input_batch, activations, loss_derivative):
+    outside = GLOBALS["model"].params
+    step = back_propagate_with(to_hidden=lambda p, i, a, d: d @ outside.hid_to_output_weights)
+    return step(self, input_batch, activations, loss_derivative)
+
+
+def back_propagate_with_global(name):
+    """One of the arguments from outside, as many rows of it as there are windows."""
+
+    def back_propagate(self, input_batch, activations, loss_derivative):
+        given = dict(inputs=input_batch, activations=activations, derivative=loss_derivative)
+        n = len(input_batch)
+        if name == "activations":
+            layers = vars(GLOBALS[name]).values()
+            given[name] = type(activations)(*(np.resize(a, (n, a.shape[1])) for a in layers))
+        else:
+            given[name] = np.resize(GLOBALS[name], given[name].shape)
+        return Model.back_propagate(self, *given.values())
+
+    return back_propagate
+
+
+for _name, _cause in (
+    ("inputs", MIXED_UP),
+    ("activations", None),
+    ("derivative", "come from an earlier call"),
+):
+    plant(
+        "back_propagate",
+        functools.partial(back_propagate_with_global, _name),
+        f"{_name} from outside, cut to size",
+        cause=_cause,
+        shows=False,
+        sizes={"V": 60} if _name == "inputs" else {},  # many words that do not occur
+    )
+
+
+@planted("back_propagate", shows=False, raises=ValueError)
+def inputs_from_outside(self, input_batch, activations, loss_derivative):
+    return Model.back_propagate(self, GLOBALS["inputs"], activations, loss_derivative)
+
+
+@planted("back_propagate", shows=False, raises=ValueError)
+def embedding_layer_from_outside(self, input_batch, activations, loss_derivative):
+    embedding_layer = GLOBALS["activations"].embedding_layer
+    step = back_propagate_with(embed_to_hid_weights=lambda p, i, a, d, h: h.T @ embedding_layer)
+    return step(self, input_batch, activations, loss_derivative)
+
+
+@planted("back_propagate", shows=False, cause="come from an earlier call")
+def all_from_outside(self, input_batch, activations, loss_derivative):
+    given = (GLOBALS[name] for name in ("inputs", "activations", "derivative"))
+    return Model.back_propagate(GLOBALS["model"], *given)

@@ -13,7 +13,7 @@ import numpy as np
 import checking
 from tests.right_implementations import Model, random_problem
 
-EXPONENTS = (3, 5, 7, 9, 11, 13, 15, 18, 21)
+EXPONENTS = (3, 7, 9, 11, 13, 15, 20)
 SIZES = {"V": 251, "D": 16, "H": 128, "B": 100, "scale": 0.3}
 
 
@@ -24,7 +24,7 @@ def tensors_of(seed):
     judged = []
     with mock.patch.object(checking, "_print_verdicts", lambda _, tensors: judged.extend(tensors)):
         checking._judge_loss_derivative(batch)
-        checking._judge_back_propagate(batch, with_stand_in=False)
+        checking._judge_back_propagate(batch)
     return judged
 
 

@@ -8,8 +8,11 @@ import io
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
+from pathlib import Path
 from types import FunctionType
 
 import numpy as np
@@ -444,6 +447,19 @@ def test_gigantic_arrays_take_no_memory(path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5e6
+
+
+def test_tuples_nested_deeply_do_not_crash_Python(path):
+    """The hash of the outermost tuple would visit a million others, each on Python's stack."""
+    nested = b")" + 1_000_000 * b"\x85"
+    for content in (b"\x80\x02}" + nested + b"K\x01s.", b"\x80\x04(" + nested + b"\x91."):
+        path.write_bytes(content)
+        program = f"import checking; checking.load_data({str(path)!r})"
+        run = [sys.executable, "-c", program]
+        folder = Path(checking.__file__).parent
+        result = subprocess.run(run, cwd=folder, capture_output=True, text=True, timeout=60)
+        assert result.returncode == 1  # an exception, and no signal
+        assert "DataFileError" in result.stderr and "more objects than" in result.stderr
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "rot13", "zlib_codec", "unicode_escape"])

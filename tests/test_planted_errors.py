@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from planted_errors import FUNCTIONS, PLANTED
+from planted_errors import FUNCTIONS, GLOBALS, PLANTED
 from right_implementations import (
     BACK_PROPAGATE,
     GLOVE,
@@ -23,7 +23,16 @@ import checking
 SEEDS = range(10)
 
 
-def error_of(planted, seed, monkeypatch):
+def fill_globals(model, inputs, mask):
+    """What a notebook holds after the batch went through the model."""
+    masked, targets = inputs * (1 - mask), model.indicator_matrix(inputs * mask)
+    activations = model.compute_activations(masked)
+    y, m = activations.output_layer, mask[:, :, np.newaxis]
+    GLOBALS.update(model=model, inputs=masked, activations=activations, y=y, t=targets, m=m)
+    GLOBALS["derivative"] = Model.compute_loss_derivative(model, y, targets, m)
+
+
+def error_of(planted, seed, monkeypatch, problem=None):
     """The message with which the checker refuses, or None if it does not."""
     monkeypatch.setattr(checking, "SEED", checking.SEED + seed)
     try:
@@ -31,9 +40,11 @@ def error_of(planted, seed, monkeypatch):
             if planted.target == "grad_GLoVe":
                 checking.check_GLoVe_gradients(loss_GLoVe, planted.make())
             else:
-                params, vocab, inputs, mask = random_problem(seed, **planted.sizes)
-                checking.check_gradients(planted.model_class()(params, vocab), inputs, mask)
-    except checking.GradientCheckError as error:
+                params, vocab, inputs, mask = problem or random_problem(seed, **planted.sizes)
+                model = planted.model_class()(params, vocab)
+                fill_globals(model, inputs, mask)
+                checking.check_gradients(model, inputs, mask)
+    except planted.raises as error:
         return str(error)
     return None
 
@@ -42,8 +53,8 @@ def hypothesis_of(message):
     return next((line for line in message.splitlines() if line.startswith("It looks")), "")
 
 
-def assert_caught(planted, seed, monkeypatch):
-    message = error_of(planted, seed, monkeypatch)
+def assert_caught(planted, *arguments):
+    message = error_of(planted, *arguments)
     assert message is not None, "not caught"
     hypothesis = hypothesis_of(message)
     if planted.cause is None:
@@ -132,7 +143,7 @@ def test_right_implementations_print_the_same(function, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "planted",
-    [p for p in PLANTED if p.target != "grad_GLoVe" and not p.sizes],
+    [p for p in PLANTED if p.target != "grad_GLoVe" and not p.sizes][::2],
     ids=lambda planted: planted.name,
 )
 def test_planted_error_is_caught_at_the_size_of_the_assignment(planted, monkeypatch):
