@@ -3,6 +3,7 @@
 import ast
 import copy
 import json
+import pickle
 import re
 import shutil
 import subprocess
@@ -13,7 +14,9 @@ import nbformat
 import numpy as np
 import pytest
 
-from tools.files import ROOT
+from tools import make_data
+from tools.files import ROOT, SENTENCES
+from tools.make_partially_trained import partially_train
 from tools.notebook import EXPERIMENT, clean, code_cells, execute
 from tools.word_classes import load_classes, same_class_share
 
@@ -260,3 +263,18 @@ def test_the_kinds_that_answer_2_3_names_are_clusters(fresh_run, notebook, data)
     assert len(clusters_of("masked model", ["bread", "book", "park"])) > 1
     assert len(clusters_of("GLoVe", ["anna", "ben", "mother", "father"])) == 1
     assert len(clusters_of("masked model", ["anna", "ben", "mother", "father"])) > 1
+
+
+@pytest.mark.slow
+def test_it_runs_on_another_text(saved_notebook, tmp_path):
+    sentences = make_data.read_sentences(SENTENCES)
+    data = make_data.make_data(sentences, vocab_size=120, n_windows=(20_000, 3000, 2000))
+    parameters = partially_train(data, n_steps=100)
+    for name, content in [("data.pk", data), ("partially_trained.pk", parameters)]:
+        (tmp_path / name).write_bytes(pickle.dumps(content))
+    shutil.copy(ROOT / "checking.py", tmp_path)
+    other = copy.deepcopy(saved_notebook)
+    for cell in code_cells(other):
+        cell.source = cell.source.replace("epochs: int = 8", "epochs: int = 1")
+    execute(other, tmp_path)
+    assert "vocabulary: 121 words" in printed(code_cells(other)[2])
