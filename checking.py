@@ -26,7 +26,7 @@ PARAMETERS = (  # from the output backwards: a mistake in one can spoil those af
     "embed_to_hid_weights",
     "word_embedding_weights",
 )
-MAX_TUPLES = 5000  # in a pickle; a data file of 250 words has 20, and 300 if they are numpy.str_
+MAX_TUPLES = 5000  # in a pickle; one of 250 words has 20, or 1000 if the words are numpy.str_
 TINY = np.finfo(np.float64).tiny  # stands for a probability that underflowed
 
 
