@@ -206,6 +206,13 @@ def test_notation():
     ]
 
 
+def test_words_that_stay_apart():
+    text = SMALL.replace(" and\n", "\n").replace("once Noun", "once Noun\napart dog egg / the")
+    assert sample_corpus(grammar_of(text), 1, seed=3) == ["cat sees an egg ."]
+    with pytest.raises(GrammarError, match="found only 1 different"):
+        sample_corpus(grammar_of(text), 2, seed=3)
+
+
 def test_continued_lines_and_comments():
     text = SMALL.replace(" and\n", "\n").replace(
         "{a | the} egg", "# more below\n        {a |\n\t  the} egg"
@@ -240,6 +247,8 @@ def test_weights():
         ("one*3", "one*x", r"small:6: found 'one\*x'"),
         ("sees {a", "likes {a", r"words in no class: 'likes' \(small:12\)"),
         (" and\n", " cat\n", r"word 'cat': found in class Noun and in class Rest"),
+        ("once Noun", "once Noun\napart cat", r"small:5: found 'cat', expected 'word"),
+        ("once Noun", "once Noun\napart cat / cow", r"apart: found 'cow', expected a word"),
         ("once Noun", "once Nouns", r"once: found Nouns"),
         ("distinct n", "distinct m", r"distinct: found m"),
         ("Sentence =", "Unused = egg\nSentence =", r"symbol Unused is never used"),
