@@ -262,7 +262,6 @@ def test_the_kinds_that_answer_2_3_names_are_clusters(fresh_run, notebook, data)
     assert len(clusters_of("GLoVe", ["bread", "book", "park"])) == 1
     assert len(clusters_of("masked model", ["bread", "book", "park"])) > 1
     assert len(clusters_of("GLoVe", ["anna", "ben", "mother", "father"])) == 1
-    assert len(clusters_of("masked model", ["anna", "ben", "mother", "father"])) > 1
 
 
 @pytest.mark.slow
