@@ -133,7 +133,7 @@ def test_cells_without_experiments_define_everything_in_seconds(saved_notebook, 
         assert name in namespace
 
 
-STUDENT_FILES = ["checking.py", "data.pk", "partially_trained.pk"]
+STUDENT_FILES = ["checking.py", "data_files.py", "data.pk", "partially_trained.pk"]
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_a_missing_file_is_named_with_the_remedy(saved_notebook, student_folder)
 def test_a_wrong_working_directory_is_named_with_the_remedy(saved_notebook, tmp_path):
     message = run_python(first_cells(saved_notebook), tmp_path)
     assert str(tmp_path) in message
-    assert "checking.py, data.pk, partially_trained.pk" in message
+    assert "checking.py, data_files.py, data.pk, partially_trained.pk" in message
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
