@@ -17,8 +17,15 @@ def test_the_table_agrees_with_the_notebook(saved_notebook):
     for question in QUESTIONS:
         level, number = question.heading.split()
         assert sections.pop((level, number)) == (question.title, question.marks)
-    assert sections == {("##", "2.1"): ("GLoVe word representations", 16), ("##", "2.2"): ("A masked language model", 26)}
-    cells = {c.metadata["nbgrader"]["grade_id"]: c for c in saved_notebook.cells if "nbgrader" in c.metadata}
+    assert sections == {
+        ("##", "2.1"): ("GLoVe word representations", 16),
+        ("##", "2.2"): ("A masked language model", 26),
+    }
+    cells = {
+        c.metadata["nbgrader"]["grade_id"]: c
+        for c in saved_notebook.cells
+        if "nbgrader" in c.metadata
+    }
     for question in QUESTIONS:
         assert question.is_written == (cells[question.grade_id].cell_type == "markdown")
 
