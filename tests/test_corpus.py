@@ -45,7 +45,7 @@ def loaded():
 
 def test_the_command_makes_the_same_bytes_again(tmp_path, text):
     copy = tmp_path / "again.txt"
-    assert main(["-o", str(copy)]) == 0
+    main(["-o", str(copy)])
     assert copy.read_bytes() == text.encode()
     assert list(tmp_path.iterdir()) == [copy]  # no temporary file is left behind
 
@@ -272,9 +272,11 @@ def test_more_sentences_than_the_grammar_has():
 def test_a_failed_command_writes_nothing(tmp_path, capsys):
     grammar = tmp_path / "wrong.grammar"
     grammar.write_text("Sentence = nothing .\n")
-    assert main(["--grammar", str(grammar), "-o", str(tmp_path / "out.txt")]) == 1
+    with pytest.raises(SystemExit, match="1"):
+        main(["--grammar", str(grammar), "-o", str(tmp_path / "out.txt")])
     assert "words in no class: '.' (wrong.grammar:1)" in capsys.readouterr().err
-    assert main(["--grammar", str(tmp_path / "none"), "-o", str(tmp_path / "out.txt")]) == 1
+    with pytest.raises(SystemExit, match="1"):
+        main(["--grammar", str(tmp_path / "none"), "-o", str(tmp_path / "out.txt")])
     assert "cannot be read" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [grammar]
 

@@ -15,6 +15,7 @@ import io
 import numpy as np
 
 import checking
+from tools.command_line import clear_exit
 from tools.files import DATA, PARTIALLY_TRAINED
 from tools.make_partially_trained import partially_train
 from tools.notebook import load_definitions
@@ -47,6 +48,7 @@ def answer_key(data, partially_trained):
     return printed.getvalue().splitlines()
 
 
+@clear_exit(checking.DataFileError)
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -54,14 +56,11 @@ def main():
     parser.add_argument("--data", default=DATA, help="default: %(default)s")
     parser.add_argument("--term", help="a term with a partially trained model of its own")
     arguments = parser.parse_args()
-    try:
-        data = checking.load_data(arguments.data)
-        if arguments.term:
-            partially_trained = partially_trained_of(arguments.term, data)
-        else:
-            partially_trained = checking.load_partially_trained(PARTIALLY_TRAINED, data["vocab"])
-    except checking.DataFileError as error:
-        parser.exit(1, f"{parser.prog}: {error}\n")
+    data = checking.load_data(arguments.data)
+    if arguments.term:
+        partially_trained = partially_trained_of(arguments.term, data)
+    else:
+        partially_trained = checking.load_partially_trained(PARTIALLY_TRAINED, data["vocab"])
     print(*answer_key(data, partially_trained), sep="\n")
 
 

@@ -20,13 +20,13 @@ import itertools
 import math
 import random
 import re
-import sys
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
+from tools.command_line import clear_exit
 from tools.files import ROOT, SENTENCES, write_atomically
 
 GRAMMAR = ROOT / "tools" / "corpus" / "english.grammar"
@@ -603,8 +603,8 @@ def sample_corpus(rules, sentences=HOW_MANY, seed=SEED, progress=False, pick=1):
     return list(lines)
 
 
+@clear_exit(GrammarError)
 def main(argv=None):
-    """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.make_corpus",
         description="Sample a corpus, one sentence a line, from a grammar.",
@@ -617,17 +617,12 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.sentences < 1:
         parser.error(f"--sentences: found {args.sentences}, expected at least 1")
-    try:
-        _, rules = load_grammar(args.grammar)
-        lines = sample_corpus(rules, args.sentences, args.seed, progress=True, pick=PICK)
-        write_atomically(args.output, "".join(f"{line}\n" for line in lines).encode())
-    except (GrammarError, OSError) as error:
-        print(f"make_corpus: {error}", file=sys.stderr)
-        return 1
+    _, rules = load_grammar(args.grammar)
+    lines = sample_corpus(rules, args.sentences, args.seed, progress=True, pick=PICK)
+    write_atomically(args.output, "".join(f"{line}\n" for line in lines).encode())
     tokens = sum(len(line.split()) for line in lines)
     print(f"{args.output}: {len(lines)} sentences, {tokens} tokens")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -17,6 +17,7 @@ from itertools import chain
 import numpy as np
 from tqdm import tqdm
 
+from tools.command_line import clear_exit
 from tools.files import DATA, SENTENCES, write_atomically
 
 MASK_WORD = "[MASK]"
@@ -124,6 +125,7 @@ def make_data(
     return data
 
 
+@clear_exit(TextError)
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -148,16 +150,9 @@ def main():
         help="for plain English text: lower-case it and separate punctuation, n't and 's",
     )
     arguments = parser.parse_args()
-    try:
-        sentences = read_sentences(
-            arguments.sentences, tokenize if arguments.tokenize else str.split
-        )
-        data = make_data(
-            sentences, arguments.vocab_size, tuple(arguments.windows), seed=arguments.seed
-        )
-        write_atomically(arguments.output, pickle.dumps(data, PICKLE_PROTOCOL))
-    except (TextError, OSError) as error:
-        parser.exit(1, f"{parser.prog}: {error}\n")
+    sentences = read_sentences(arguments.sentences, tokenize if arguments.tokenize else str.split)
+    data = make_data(sentences, arguments.vocab_size, tuple(arguments.windows), seed=arguments.seed)
+    write_atomically(arguments.output, pickle.dumps(data, PICKLE_PROTOCOL))
     sizes = ", ".join(
         f"{data[f'{name}_inputs'].shape[0]} {name}" for name in ("train", "valid", "test")
     )

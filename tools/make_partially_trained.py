@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 import checking
+from tools.command_line import clear_exit
 from tools.files import DATA, PARTIALLY_TRAINED, write_atomically
 from tools.make_data import PICKLE_PROTOCOL
 from tools.notebook import load_definitions
@@ -54,6 +55,7 @@ def partially_train(data, n_steps=N_STEPS, seed=SEED):
     return {"vocab": data["vocab"], **rounded}
 
 
+@clear_exit(checking.DataFileError)
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -62,11 +64,8 @@ def main():
     parser.add_argument("-o", "--output", default=PARTIALLY_TRAINED, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=SEED, help="default: %(default)s")
     arguments = parser.parse_args()
-    try:
-        parameters = partially_train(checking.load_data(arguments.data), seed=arguments.seed)
-        write_atomically(arguments.output, pickle.dumps(parameters, PICKLE_PROTOCOL))
-    except (checking.DataFileError, OSError) as error:
-        parser.exit(1, f"{parser.prog}: {error}\n")
+    parameters = partially_train(checking.load_data(arguments.data), seed=arguments.seed)
+    write_atomically(arguments.output, pickle.dumps(parameters, PICKLE_PROTOCOL))
     print(f"{arguments.output}: {', '.join(f'{k} {np.shape(v)}' for k, v in parameters.items())}")
 
 

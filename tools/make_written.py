@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tools.command_line import clear_exit
 from tools.files import ROOT, write_atomically
 from tools.typeset import PAPERS, TypesetError, markdown_to_pdf
 from written.figures import FIGURES
@@ -37,6 +38,7 @@ def make_pdf(name, paper="a4"):
     return markdown_to_pdf(text, WRITTEN, paper, title=TITLES[name], footer=TITLES[name])
 
 
+@clear_exit(TypesetError)
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -49,12 +51,9 @@ def main():
     folder = arguments.output.expanduser()
     if not folder.is_dir():
         parser.exit(1, f"{parser.prog}: {folder} is no folder: create it first\n")
-    try:
-        make_figures()
-        for name in tqdm(TITLES, desc="typesetting", unit="text", leave=False):
-            write_atomically(folder / f"{name}.pdf", make_pdf(name, arguments.paper))
-    except (TypesetError, OSError) as error:
-        parser.exit(1, f"{parser.prog}: {error}\n")
+    make_figures()
+    for name in tqdm(TITLES, desc="typesetting", unit="text", leave=False):
+        write_atomically(folder / f"{name}.pdf", make_pdf(name, arguments.paper))
     print(*(folder / f"{name}.pdf" for name in TITLES), sep="\n")
 
 

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 import checking
+from tools.command_line import clear_exit
 from tools.files import DATA
 from tools.notebook import load_definitions
 from tools.word_classes import load_classes, same_class_share
@@ -80,17 +81,14 @@ def measure(data):
     return figures
 
 
+@clear_exit(checking.DataFileError)
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", default=DATA, help="default: %(default)s")
     arguments = parser.parse_args()
-    try:
-        data = checking.load_data(arguments.data)
-    except checking.DataFileError as error:
-        parser.exit(1, f"{parser.prog}: {error}\n")
-    for name, value in measure(data).items():
+    for name, value in measure(checking.load_data(arguments.data)).items():
         print(f"{name:<45} {value:.3f}")
 
 
