@@ -1,0 +1,128 @@
+"""Run a submitted notebook from top to bottom, and compare what it prints with what it saved.
+
+A whole notebook needs a kernel, files and time, so it is not locked in like the functions that are
+judged. It runs in a temporary folder, and for root as the user nobody where that user can run this
+Python. Its results do not touch the marks.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tools.sandbox import environment
+from tools.submission import SubmissionError, output_text, read_notebook
+
+NOBODY = 65534
+CELL_SECONDS = 300
+NOTEBOOK_SECONDS = 1200
+NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
+ABSOLUTE, RELATIVE = 0.02, 1e-2  # printed cross-entropies differ in the second decimal elsewhere
+RESULT = "re-executed.ipynb"
+
+
+def identity():
+    """Arguments for `subprocess` that give up the rights of root, as far as that is possible."""
+    nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    try:
+        subprocess.run([sys.executable, "-c", ""], check=True, cwd="/", **nobody)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return nobody
+
+
+def is_near(first, second):
+    return abs(first - second) <= max(ABSOLUTE, RELATIVE * abs(second))
+
+
+def numbers(cell):
+    """Numbers with a decimal point in what a code cell printed."""
+    return [float(text) for text in NUMBER.findall(output_text(cell))]
+
+
+def code_cells_of(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def differences(saved, fresh):
+    """Lines about the cells that failed or whose printed numbers are not the saved ones."""
+    found = []
+    pairs = zip(code_cells_of(saved), code_cells_of(fresh))
+    for count, (before, after) in enumerate(pairs, start=1):
+        first_line = after.source.strip().splitlines()[0][:40]
+        errors = [o for o in after.outputs if o.get("output_type") == "error"]
+        if errors:
+            found.append(f"re-executed, code cell {count} ({first_line}): {errors[0].get('ename')}")
+            continue
+        old, new = numbers(before), numbers(after)
+        if len(old) != len(new):
+            text = f"prints {len(new)} figures, {len(old)} were saved"
+        elif wrong := [(a, b) for a, b in zip(old, new) if not is_near(a, b)]:
+            text = f"prints {wrong[0][1]:g}, {wrong[0][0]:g} was saved"
+        else:
+            continue
+        found.append(f"re-executed, code cell {count} ({first_line}): {text}")
+    return found
+
+
+def run_notebook(folder, name, cell_seconds, user):
+    """Execute a notebook in a folder with nbconvert; return "" or how it failed."""
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute"]
+    command += ["--allow-errors", "--output", RESULT, name]
+    command += [f"--ExecutePreprocessor.timeout={cell_seconds}"]
+    command += ["--ExecutePreprocessor.interrupt_on_timeout=True"]
+    command += ["--ExecutePreprocessor.kernel_name=python3"]
+    homes = ("HOME", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR")
+    variables = environment() | {name: str(folder) for name in homes}
+    variables["PATH"] = os.environ.get("PATH", os.defpath)
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        **user,
+    )
+    try:
+        _, errors = process.communicate(timeout=NOTEBOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return f"it did not end within {NOTEBOOK_SECONDS} s"
+    last_line = (errors.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+    return "" if process.returncode == 0 else last_line[:200]
+
+
+def re_execute(path, files, cell_seconds=CELL_SECONDS):
+    """Lines about how a new run of a notebook differs from what was saved; none if it does not.
+
+    Args:
+        path: the notebook, which stays as it is.
+        files: paths of checking.py, of data.pk and of partially_trained.pk.
+        cell_seconds: after these a cell is interrupted, and the next one runs.
+    """
+    try:
+        saved = read_notebook(path)
+    except SubmissionError as error:
+        return [f"not re-executed: {error}"]
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        checking, data, partially_trained = map(Path, files)
+        shutil.copy(checking, folder / "checking.py")
+        shutil.copy(checking.with_name("data_files.py"), folder / "data_files.py")
+        shutil.copy(data, folder / "data.pk")
+        shutil.copy(partially_trained, folder / "partially_trained.pk")
+        shutil.copy(path, folder / "submission.ipynb")
+        user = identity()
+        if user:
+            for item in (folder, *folder.iterdir()):
+                os.chown(item, NOBODY, NOBODY)
+        if problem := run_notebook(folder, "submission.ipynb", cell_seconds, user):
+            return [f"re-executed: {problem}"]
+        return differences(saved, read_notebook(folder / RESULT))

@@ -1,0 +1,185 @@
+"""Write what the grader found: a table, pages for students, Gradescope's files, answers to mark."""
+
+import csv
+import html
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.files import write_atomically
+from tools.questions import QUESTIONS
+
+STYLE = """
+body { font: 15px/1.45 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; vertical-align: top; padding: .35em .8em .35em 0 }
+td, th { border-bottom: 1px solid #ddd }
+th[scope=rowgroup] { background: #f3f3f3; padding-left: .5em }
+.marks { white-space: nowrap; text-align: right }
+.answer { display: grid; grid-template-columns: 1fr 1fr; gap: 2em; border-top: 1px solid #ddd }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.4 monospace }
+"""
+
+
+@dataclass
+class Result:
+    """Everything about one submission.
+
+    grades: list of `tools.judge.Grade`; remarks: lines about the whole, for staff and student;
+    warnings: lines for staff alone; answers: written answers by the number of the question.
+    """
+
+    student: str
+    notebook: str = ""
+    pdf: str = ""
+    grades: list = field(default_factory=list)
+    remarks: list = field(default_factory=list)
+    warnings: list = field(default_factory=list)
+    answers: dict = field(default_factory=dict)
+
+    @property
+    def automatic(self):
+        """Grades that need no human."""
+        return [grade for grade in self.grades if not grade.is_written]
+
+    @property
+    def marks(self):
+        return round(sum(grade.marks for grade in self.automatic), 2)
+
+    @property
+    def out_of(self):
+        return sum(grade.out_of for grade in self.automatic)
+
+
+def number(marks):
+    """Marks without needless zeros: 6, 4.5."""
+    return f"{marks:g}"
+
+
+def cell(text):
+    """Text for a table that spreadsheet programs do not take for a formula."""
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t") else text
+
+
+def csv_table(results):
+    """Text of results.csv: a row a student, a column a question; written answers stay empty."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    questions = [f"{question.number} [{question.marks}]" for question in QUESTIONS]
+    writer.writerow(["student", *questions, "automatic", "out of", "notebook", "pdf", "remarks"])
+    for result in results:
+        by_number = {grade.number: grade for grade in result.automatic}
+        marks = [
+            number(by_number[question.number].marks) if question.number in by_number else ""
+            for question in QUESTIONS
+        ]
+        remarks = " | ".join([*result.remarks, *result.warnings])
+        files = [cell(result.notebook), cell(result.pdf), cell(remarks)]
+        total = [number(result.marks), number(result.out_of)]
+        writer.writerow([cell(result.student), *marks, *total, *files])
+    return stream.getvalue()
+
+
+def page(title, body):
+    """An HTML page, complete in itself."""
+    title = html.escape(title)
+    head = f'<meta charset="utf-8"><title>{title}</title>\n<style>{STYLE}</style>'
+    return f'<!doctype html>\n<html lang="en">{head}\n<h1>{title}</h1>\n{body}\n</html>\n'
+
+
+def feedback_rows(grade):
+    """Rows of a student's page for one question."""
+    marks = "by hand" if grade.is_written else f"{number(grade.marks)} / {number(grade.out_of)}"
+    title = html.escape(f"{grade.number} {grade.title}")
+    yield f'<tr><th scope="rowgroup" colspan="2">{title}</th><th class="marks">{marks}</th></tr>'
+    for item in grade.items:
+        out_of = f" / {number(item.out_of)}" if item.out_of else ""
+        cells = html.escape(item.name), html.escape(item.remark), number(item.marks) + out_of
+        yield "<tr><td>{}</td><td>{}</td><td class=marks>{}</td></tr>".format(*cells)
+    for remark in grade.remarks:
+        yield f'<tr><td colspan="3">{html.escape(remark)}</td></tr>'
+
+
+def feedback_page(result):
+    """HTML for the student. Neither the key nor a right value is in it."""
+    rows = "\n".join(row for grade in result.grades for row in feedback_rows(grade))
+    remarks = "".join(f"<p>{html.escape(remark)}</p>" for remark in result.remarks)
+    total = f"{number(result.marks)} of {number(result.out_of)} marks given automatically"
+    return page(f"hw1: {result.student}", f"<p>{total}</p>\n{remarks}\n<table>\n{rows}\n</table>")
+
+
+def rubric_page(question, rubric, results):
+    """HTML for staff: every answer to a written question, beside the reference answer."""
+    reference = (
+        f"<div><h3>Reference, {question.marks} marks</h3><pre>{html.escape(rubric)}</pre></div>"
+    )
+    blocks = []
+    for result in results:
+        answer = html.escape(result.answers.get(question.number, "")) or "(no answer)"
+        name = html.escape(result.student)
+        blocks.append(
+            f'<div class="answer"><div><h3>{name}</h3><pre>{answer}</pre></div>{reference}</div>'
+        )
+    return page(f"{question.number} {question.title}", "\n".join(blocks))
+
+
+def gradescope_test(grade):
+    """A question in the form of Gradescope's results.json."""
+    lines = [f"{item.name}: {number(item.marks)}; {item.remark}" for item in grade.items]
+    return {
+        "name": f"{grade.number} {grade.title}",
+        "number": grade.number,
+        "score": grade.marks,
+        "max_score": grade.out_of,
+        "output": "\n".join([*lines, *grade.remarks]),
+        "output_format": "text",
+    }
+
+
+def gradescope_json(result, questions=QUESTIONS):
+    """Text of Gradescope's results.json: the automatic questions.
+
+    A question that is not judged yet has 0 marks and says so, for partial results.
+    """
+    by_number = {grade.number: grade for grade in result.automatic}
+    tests = []
+    for question in questions:
+        if grade := by_number.get(question.number):
+            tests.append(gradescope_test(grade))
+        elif not question.is_written:
+            waiting = {"number": question.number, "score": 0, "max_score": question.marks}
+            name = f"{question.number} {question.title}"
+            tests.append({"name": name, "output": "not judged yet"} | waiting)
+    content = {
+        "output": "\n".join(result.remarks) or "The written answers are marked by hand.",
+        "output_format": "text",
+        "stdout_visibility": "hidden",
+        "tests": tests,
+    }
+    return json.dumps(content, indent=1) + "\n"
+
+
+def file_name(student):
+    """A student's name as the name of a file."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", student).strip(".") or "unnamed"
+
+
+def write_results(folder, results, rubric):
+    """Write results.csv, feedback/, gradescope/ and written_answers/ into a folder.
+
+    rubric: reference answers by the number of the question. Raises OSError.
+    """
+    folder = Path(folder)
+    for name in ("feedback", "gradescope", "written_answers"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for result in results:
+        name = file_name(result.student)
+        write_atomically(folder / "feedback" / f"{name}.html", feedback_page(result).encode())
+        write_atomically(folder / "gradescope" / f"{name}.json", gradescope_json(result).encode())
+    for question in QUESTIONS:
+        if question.is_written:
+            text = rubric_page(question, rubric[question.number], results)
+            write_atomically(folder / "written_answers" / f"{question.number}.html", text.encode())
+    write_atomically(folder / "results.csv", csv_table(results).encode())
