@@ -1,7 +1,5 @@
 """How the files of the assignment are made; each module runs as `python -m tools.NAME`."""
 
-import sys
+from tools.command_line import expect_ctrl_c
 
-from tools.command_line import show_uncaught
-
-sys.excepthook = show_uncaught  # here, since the modules of a tool take a second to load
+expect_ctrl_c()

@@ -5,39 +5,48 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-INTERRUPTED = 130  # what shells call a process that Ctrl-C has ended
-
 
 def _say(text):
     """Print a line to standard error that begins with the name of the tool."""
     print(f"{Path(sys.argv[0]).stem}: {text}", file=sys.stderr)
 
 
-def _end(signal_number, frame):
-    """End the process, but through all `finally` clauses, so that no half a file stays behind."""
-    sys.exit(128 + signal_number)
+def _interrupt(signal_number, frame):
+    """End the process through all `finally` clauses, which clean up."""
+    raise KeyboardInterrupt(signal_number)
 
 
 @contextmanager
 def clear_exit(*errors):
     """Decorator of a tool's `main`: the given errors, and OSError, end it with one line, status 1.
 
-    Their messages have to say what was found, what was expected and what to do. SIGTERM ends it
-    cleanly too; Ctrl-C does so in every tool, from the moment the package is imported.
+    Their messages have to say what was found, what was expected and what to do. Ctrl-C and SIGTERM
+    end it with one line too, and status 130 and 143.
     """
-    before = signal.signal(signal.SIGTERM, _end)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # as for a background job of a shell
+            signal.signal(number, _interrupt)
     try:
         yield
     except (OSError, *errors) as error:
         _say(error)
         sys.exit(1)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def show_uncaught(kind, error, traceback):
-    """Replacement of `sys.excepthook` for which Ctrl-C is no error."""
-    if issubclass(kind, KeyboardInterrupt):
+    except KeyboardInterrupt as interrupt:
         _say("interrupted")
-        sys.exit(INTERRUPTED)
-    sys.__excepthook__(kind, error, traceback)
+        (number,) = interrupt.args or [signal.SIGINT]
+        sys.exit(128 + number)  # the status that shells expect
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def expect_ctrl_c():
+    """Let Ctrl-C end the process at once while the modules of a tool are still being loaded.
+
+    Otherwise it would be an exception somewhere in the loading of NumPy, which that takes for a
+    broken installation. Where the package is only imported, nothing changes.
+    """
+    is_a_tool = sys.argv[0] == "-m"  # Python's name for a module that it is about to find
+    if is_a_tool and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
