@@ -1,10 +1,15 @@
 """Use the notebook from Python: load its definitions, and run all its cells cleanly."""
 
 import ast
+import asyncio
+import contextlib
+import signal
+import subprocess
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
 from tools.files import NOTEBOOK, ROOT
@@ -60,12 +65,35 @@ def load_definitions(data, path=NOTEBOOK):
     return namespace
 
 
+class _Client(NotebookClient):
+    """A `NotebookClient` that Ctrl-C or SIGTERM ends in order, its kernel included.
+
+    The original only stops the kernel, and then fails in the middle of what it was doing.
+    """
+
+    interrupted_by = None  # number of the signal
+
+    async def async_start_new_kernel(self, **kwargs):
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def interrupt(number):
+            self.interrupted_by = number
+            loop.set_exception_handler(lambda *_: None)  # the original leaves tasks that then fail
+            task.cancel()
+
+        with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows, other threads
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, interrupt, number)
+        await super().async_start_new_kernel(**kwargs)
+
+
 def execute(notebook, folder=ROOT):
     """Run all cells of a notebook node in a new kernel, in place.
 
-    Raises nbclient.exceptions.CellExecutionError at the first cell that fails.
+    Raises nbclient.exceptions.CellExecutionError at the first cell that fails, KeyboardInterrupt at
+    Ctrl-C and SIGTERM.
     """
-    client = NotebookClient(
+    client = _Client(
         notebook,
         timeout=CELL_TIMEOUT,
         coalesce_streams=True,
@@ -75,7 +103,12 @@ def execute(notebook, folder=ROOT):
     bar = tqdm(total=n_cells, desc="running the notebook", unit="cell", leave=False)
     client.on_cell_complete = lambda cell, cell_index: bar.update()
     with bar:
-        client.execute()
+        try:
+            client.execute(stderr=subprocess.DEVNULL)  # what cells print comes another way
+        except (asyncio.CancelledError, DeadKernelError):  # by where it was interrupted
+            if client.interrupted_by is None:
+                raise
+            raise KeyboardInterrupt(client.interrupted_by) from None
 
 
 def clean(notebook):

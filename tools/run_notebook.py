@@ -9,20 +9,59 @@ import argparse
 import time
 
 import nbformat
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from tools.command_line import clear_exit
 from tools.files import NOTEBOOK, write_atomically
 from tools.notebook import clean, execute
 
 
+class NotebookError(ValueError):
+    """A notebook cannot be read or run to its end; the message says why, and what to do."""
+
+
+def first_line(error):
+    return str(error).strip().partition("\n")[0]
+
+
+def read_notebook(path):
+    """The notebook node in a file. Raises NotebookError if it holds none, OSError if it is none."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except OSError:
+        raise
+    except Exception as error:  # broken files make nbformat raise anything
+        raise NotebookError(
+            f"{path}: cannot be read as a notebook ({first_line(error)}); expected a file that "
+            "Jupyter has saved"
+        ) from error
+    return notebook
+
+
+def run(notebook):
+    """Execute a notebook node in place. Raises NotebookError at the first cell that fails."""
+    try:
+        execute(notebook)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        is_own = isinstance(error, CellExecutionError)
+        reason = f"{error.ename}: {error.evalue}" if is_own else first_line(error)
+        raise NotebookError(
+            f"a cell stops with {reason}; expected all to run. Nothing was saved: run the "
+            "notebook in Jupyter to see the place"
+        ) from error
+
+
+@clear_exit(NotebookError)
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("notebook", nargs="?", default=NOTEBOOK, help="default: %(default)s")
     arguments = parser.parse_args()
-    notebook = nbformat.read(arguments.notebook, as_version=4)
+    notebook = read_notebook(arguments.notebook)
     start = time.perf_counter()
-    execute(notebook)
+    run(notebook)
     elapsed = time.perf_counter() - start
     clean(notebook)
     write_atomically(arguments.notebook, (nbformat.writes(notebook) + "\n").encode())
