@@ -13,10 +13,19 @@ from pathlib import Path
 import numpy as np
 
 PROGRAM = Path(__file__).with_name("student_process.py")
-CPU_SECONDS = 10
-WALL_SECONDS = 30  # for those that sleep
-MEMORY_BYTES = 700 * 2**20
-MAX_OUTPUT = 16 * 2**20  # bytes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a process may use before it is killed."""
+
+    cpu_seconds: int = 20
+    wall_seconds: int = 60  # for those that sleep
+    memory_bytes: int = 700 * 2**20
+    output_bytes: int = 16 * 2**20  # that are read
+
+
+LIMITS = Limits()
 
 
 class SandboxError(RuntimeError):
@@ -71,9 +80,8 @@ def is_message(message):
     return isinstance(message, dict) and all(isinstance(key, str) for key in message)
 
 
-def read_messages(stream, outcome):
-    """Append the JSON objects of a stream to the outcome, up to `MAX_OUTPUT` bytes."""
-    n_left = MAX_OUTPUT
+def read_messages(stream, outcome, n_left):
+    """Append the JSON objects in the first `n_left` bytes of a stream to the outcome."""
     while n_left > 0 and (line := stream.readline(n_left)):
         n_left -= len(line)
         try:
@@ -86,17 +94,14 @@ def read_messages(stream, outcome):
         outcome.ending = "wrote more than the grader reads"
 
 
-def run(request, cpu_seconds=CPU_SECONDS, wall_seconds=WALL_SECONDS):
-    """Run `student_process` on a request.
+def run(request, limits=None):
+    """Run `student_process` on a request, a dict for JSON with the key "task".
 
-    Args:
-        request: dict for JSON, with the key "task".
-        cpu_seconds, wall_seconds: after these the process is killed.
-
-    Returns:
-        Outcome. What was reported before the end counts, however the process ended.
+    Returns an Outcome; what was reported counts, however the process ended. The limits are `LIMITS`
+    unless others are given.
     """
-    request = request | {"cpu_seconds": cpu_seconds, "memory_bytes": MEMORY_BYTES}
+    limits = limits or LIMITS
+    request = request | {"cpu_seconds": limits.cpu_seconds, "memory_bytes": limits.memory_bytes}
     process = subprocess.Popen(
         [sys.executable, "-I", "-c", PROGRAM.read_text(encoding="utf-8")],
         stdin=subprocess.PIPE,
@@ -113,7 +118,7 @@ def run(request, cpu_seconds=CPU_SECONDS, wall_seconds=WALL_SECONDS):
         is_late.set()
         kill(process)
 
-    timer = threading.Timer(wall_seconds, stop)
+    timer = threading.Timer(limits.wall_seconds, stop)
     timer.start()
     try:
         try:
@@ -121,7 +126,7 @@ def run(request, cpu_seconds=CPU_SECONDS, wall_seconds=WALL_SECONDS):
             process.stdin.close()
         except BrokenPipeError:
             pass  # it died early, which the ending will say
-        read_messages(process.stdout, outcome)
+        read_messages(process.stdout, outcome, limits.output_bytes)
         process.wait(timeout=1)
     except subprocess.TimeoutExpired:
         pass  # it closed its output and goes on
@@ -131,9 +136,9 @@ def run(request, cpu_seconds=CPU_SECONDS, wall_seconds=WALL_SECONDS):
         process.stdout.close()
     status = process.wait()
     if is_late.is_set():
-        outcome.ending = f"did not end within {wall_seconds} s"
+        outcome.ending = f"did not end within {limits.wall_seconds} s"
     elif not outcome.values("finished") and not outcome.ending:
-        outcome.ending = describe_status(status, cpu_seconds)
+        outcome.ending = describe_status(status, limits.cpu_seconds)
     return outcome
 
 

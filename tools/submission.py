@@ -118,14 +118,19 @@ def blocks(notebook):
     return found
 
 
+def defines(statement, name):
+    """Whether a statement defines a function, by `def` or by an assignment."""
+    if isinstance(statement, ast.Assign):
+        return any(isinstance(node, ast.Name) and node.id == name for node in statement.targets)
+    return isinstance(statement, ast.FunctionDef) and statement.name == name
+
+
 def function_definition(tree, name):
     """The last definition of a function in a tree, at the top or in a class; None without one."""
     found = None
     for statement in tree.body:
         inside = statement.body if isinstance(statement, ast.ClassDef) else [statement]
-        for node in inside:
-            if isinstance(node, ast.FunctionDef) and node.name == name:
-                found = node
+        found = next((node for node in inside[::-1] if defines(node, name)), found)
     return found
 
 
@@ -243,7 +248,10 @@ def find_answers(notebook, submission, provided):
         if cell.cell_type == "code":
             continue
         if text.startswith("#"):
-            section = next((q for q in written if text.startswith(q.heading + " ")), None)
+            level = len(text) - len(text.lstrip("#"))
+            new = next((q for q in written if text.startswith(q.heading + " ")), None)
+            if new or (section and level <= section.heading.count("#")):
+                section = new
         question = next((q for q in written if q.grade_id == grade_id(cell)), section)
         if question and text not in {*PLACEHOLDERS, *provided}:
             texts[question.number].append(text)

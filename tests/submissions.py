@@ -1,0 +1,698 @@
+"""Submissions of many kinds, with the marks that they deserve.
+
+`SUBMISSIONS` holds them: perfect, half done, wrong in known ways, broken and hostile. Each is made
+from the reference notebook, which is a perfect submission, by editing it as a student would.
+"""
+
+import copy
+import inspect
+import json
+import re
+import textwrap
+from dataclasses import dataclass
+
+import nbformat
+import right_implementations
+
+from tools.files import NOTEBOOK
+
+PERFECT = {"2.1.3": 6, "2.2.1": 8, "2.2.2": 8, "2.2.3": 8, "2.2.4": 2}
+NOTHING = dict.fromkeys(PERFECT, 0)
+SUBMISSIONS = []
+
+NOT_GLOVE = {"2.1.3": 0}
+NOT_DERIVATIVE = {"2.2.1": 0, "2.2.3": 0}  # all printed gradients follow from the derivative
+NOT_BACK = {"2.2.2": 0, "2.2.3": 2}
+
+
+@dataclass
+class Case:
+    """A submission. make: from the notebook node to what is in the file (a node, str or bytes)."""
+
+    name: str
+    make: callable
+    marks: dict
+    says: str = ""  # a regular expression found in the remarks
+    kind: str = ""
+    is_slow: bool = False  # it is stopped by the limit of time
+
+    def content(self):
+        made = self.make(reference())
+        if isinstance(made, nbformat.NotebookNode):
+            made = nbformat.writes(made)
+        return made if isinstance(made, bytes) else made.encode()
+
+
+def reference():
+    return nbformat.read(NOTEBOOK, as_version=4)
+
+
+def case(kind, says="", is_slow=False, **marks):
+    """Decorator: the function edits the notebook; marks that are not named are all earned.
+
+    A question is written q213 for 2.1.3.
+    """
+
+    def register(make):
+        earned = PERFECT | {".".join(key[1:]): value for key, value in marks.items()}
+        name = make.__name__.replace("_", " ")
+        SUBMISSIONS.append(Case(name, make, earned, says, kind, is_slow))
+        return make
+
+    return register
+
+
+def cell_of(notebook, grade_id):
+    found = (
+        c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id
+    )
+    return next(found)
+
+
+def replace(notebook, grade_id, old, new, count=1):
+    """Replace a piece of the reference solution, which has to be there."""
+    cell = cell_of(notebook, grade_id)
+    assert cell.source.count(old) == count, (grade_id, old)
+    cell.source = cell.source.replace(old, new)
+    return notebook
+
+
+def with_body(notebook, grade_id, body):
+    """Replace the whole solution by other lines."""
+    cell = cell_of(notebook, grade_id)
+    head, rest = cell.source.split("    ### BEGIN SOLUTION\n")
+    tail = rest.split("    ### END SOLUTION\n")[-1]
+    cell.source = head + textwrap.indent(textwrap.dedent(body).strip("\n") + "\n", "    ") + tail
+    return notebook
+
+
+def with_function(notebook, function, name):
+    """Use an implementation from the tests of the checker as the solution."""
+    source = textwrap.dedent(inspect.getsource(function))
+    cell_of(notebook, name).source = source.replace(f"{function.__name__}(", f"{name}(")
+    helper = inspect.getsource(right_implementations.finished)
+    notebook.cells.insert(3, nbformat.v4.new_code_cell(helper))
+    return notebook
+
+
+# Perfect, in the styles of others
+
+LOOPING = {
+    "glove_in_loops",
+    "glove_row_by_row",
+    "derivative_in_loops",
+    "back_in_loops",
+    "back_by_bincount",  # over the dimensions
+    "back_by_words",
+    "back_by_einsum",  # but for the embeddings
+}
+NEEDS_OTHER_CODE = {  # they call methods of the tests' own model
+    "derivative_in_a_buffer",
+    "back_window_by_window",
+    "back_with_own_activations",
+    "back_of_other_memory_order",
+}
+STYLES = {
+    "grad_GLoVe": ("2.1.3", right_implementations.GLOVE),
+    "compute_loss_derivative": ("2.2.1", right_implementations.LOSS_DERIVATIVE),
+    "back_propagate": ("2.2.2", right_implementations.BACK_PROPAGATE),
+}
+
+
+def add_styles():
+    for name, (number, functions) in STYLES.items():
+        for function in functions:
+            if function.__name__ in NEEDS_OTHER_CODE:
+                continue
+            loops = function.__name__ in LOOPING
+            marks = PERFECT | ({number: 0.75 * PERFECT[number]} if loops else {})
+
+            def make(notebook, function=function, name=name):
+                return with_function(notebook, function, name)
+
+            says = "it loops over" if loops else ""
+            label = f"style: {function.__name__}".replace("_", " ")
+            SUBMISSIONS.append(Case(label, make, marks, says, "right"))
+
+
+@case("right")
+def the_reference(notebook):
+    return notebook
+
+
+add_styles()
+
+
+@case("right")
+def methods_inside_the_class(notebook):
+    cells = [cell_of(notebook, name) for name in ("compute_loss_derivative", "back_propagate")]
+    methods = [re.sub(r"\nModel\.\w+ = \w+\s*$", "", cell.source) for cell in cells]
+    model = next(c for c in notebook.cells if "\nclass Model:" in "\n" + c.source)
+    model.source += "\n\n" + "\n".join(textwrap.indent(method, "    ") for method in methods)
+    notebook.cells = [cell for cell in notebook.cells if cell not in cells]
+    return notebook
+
+
+@case("right")
+def a_helper_in_a_cell_of_its_own(notebook):
+    with_body(
+        notebook,
+        "compute_loss_derivative",
+        "return masked(output_activations, expanded_target_batch, target_mask)",
+    )
+    helper = """
+    from functools import reduce
+    SIGN = -1
+    def masked(y, t, m):
+        return SIGN * (m * (t - y).reshape(*m.shape[:2], -1)).reshape(y.shape)
+    """
+    notebook.cells.insert(3, nbformat.v4.new_code_cell(textwrap.dedent(helper)))
+    return notebook
+
+
+@case("right")
+def sizes_from_the_globals_of_the_notebook(notebook):
+    body = """
+    d = (output_activations - expanded_target_batch).reshape(-1, N, V) * target_mask
+    return d.reshape(-1, N * V)
+    """
+    return with_body(notebook, "compute_loss_derivative", body)
+
+
+@case("right")
+def a_function_by_assignment(notebook):
+    cell_of(notebook, "compute_loss_derivative").source = (
+        "compute_loss_derivative = lambda self, y, t, m: ((y - t).reshape(len(y), m.shape[1], -1)"
+        " * m).reshape(y.shape)\nModel.compute_loss_derivative = compute_loss_derivative"
+    )
+    return notebook
+
+
+@case("right")
+def computed_in_float32(notebook):
+    return replace(
+        notebook,
+        "grad_GLoVe",
+        "    grad_W = 2 * R @ W_tilde  # (V, V) (V, d)\n",
+        "    grad_W = (2 * R @ W_tilde).astype(np.float32)\n",
+    )
+
+
+# Half done
+
+
+def stub(notebook, *names):
+    for name in names:
+        with_body(notebook, name, 'raise NotImplementedError("not yet")')
+    return notebook
+
+
+def without_outputs(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+@case(
+    "half done",
+    "still raises NotImplementedError",
+    **dict.fromkeys(["q213", "q221", "q222", "q223", "q224"], 0),
+)
+def as_it_was_handed_out(notebook):
+    from tools.release import student_version
+
+    return student_version(notebook)
+
+
+@case("half done", q221=0, q222=0, q223=0, q224=0)
+def the_first_function_only(notebook):
+    return without_outputs(stub(notebook, "compute_loss_derivative", "back_propagate"))
+
+
+@case("half done", q223=0, q224=0)
+def written_but_never_run(notebook):
+    return without_outputs(notebook)
+
+
+@case("half done", "all values are 0", q222=6, q223=7)
+def one_parameter_left_at_zero(notebook):
+    return replace(
+        notebook,
+        "back_propagate",
+        "embed_to_hid_weights_grad = hid_derivative.T @ activations.embedding_layer",
+        "embed_to_hid_weights_grad = np.zeros_like(params.embed_to_hid_weights)",
+    )
+
+
+@case("half done", "not printed: test", q224=0)
+def the_final_test_figure_is_missing(notebook):
+    output = cell_of(notebook, "train").outputs[-1]
+    output.text = output.text[: output.text.index("final test")]
+    return notebook
+
+
+# Wrong in known ways
+
+
+@case("wrong", "0.5 times the right values", q213=0)
+def the_factor_2_forgotten(notebook):
+    cell = cell_of(notebook, "grad_GLoVe")
+    cell.source = cell.source.replace("2 * R", "R")
+    return notebook
+
+
+@case("wrong", "65 of 65 values are wrong", q213=4)
+def one_role_only_in_the_symmetric_model(notebook):
+    return replace(notebook, "grad_GLoVe", "R + R.T", "R")
+
+
+@case("wrong", r"shape \(13,\) in place of \(13, 1\)", q213=5)
+def a_bias_gradient_of_the_wrong_shape(notebook):
+    return replace(
+        notebook,
+        "grad_GLoVe",
+        "grad_b = 2 * R.sum(axis=1, keepdims=True)",
+        "grad_b = 2 * R.sum(axis=1)",
+    )
+
+
+@case("wrong", "not 0", q221=5, q223=0)
+def the_mask_forgotten(notebook):
+    return with_body(
+        notebook, "compute_loss_derivative", "return output_activations - expanded_target_batch"
+    )
+
+
+@case("wrong", "-1 times the right values", **{"q221": 0, "q223": 0})
+def the_sign_of_the_derivative(notebook):
+    return replace(
+        notebook,
+        "compute_loss_derivative",
+        "output_activations - expanded",
+        "-output_activations + expanded",
+    )
+
+
+@case("wrong", "all values are 0", q221=0, q223=0)
+def zeros_for_the_derivative(notebook):
+    return with_body(notebook, "compute_loss_derivative", "return 0 * output_activations")
+
+
+@case("wrong", q222=3.5, q223=4)
+def the_slope_of_the_sigmoid_forgotten(notebook):
+    return replace(
+        notebook, "back_propagate", "    hid_derivative *= hidden_layer * (1 - hidden_layer)\n", ""
+    )
+
+
+@case("wrong", r"0\.0909\d* times", q222=6.5, q223=7)
+def a_mean_in_place_of_a_sum(notebook):
+    return replace(
+        notebook,
+        "back_propagate",
+        "output_bias_grad = loss_derivative.sum(axis=0)",
+        "output_bias_grad = loss_derivative.mean(axis=0)",
+    )
+
+
+@case("wrong", "right for V = 251 and N = 4", q221=6)
+def sizes_of_the_assignment_in_the_code(notebook):
+    return with_body(
+        notebook,
+        "compute_loss_derivative",
+        """
+    d = (output_activations - expanded_target_batch).reshape(-1, 4, 251) * target_mask
+    return d.reshape(-1, 1004)
+    """,
+    )
+
+
+@case("wrong", "it changes output_activations", q221=7)
+def an_argument_changed_in_place(notebook):
+    return with_body(
+        notebook,
+        "compute_loss_derivative",
+        """
+    output_activations -= expanded_target_batch
+    d = output_activations.reshape(*target_mask.shape[:2], -1) * target_mask
+    return d.reshape(output_activations.shape)
+    """,
+    )
+
+
+@case("wrong", "raised ValueError", q222=0, q223=2)
+def an_exception(notebook):
+    return replace(
+        notebook,
+        "back_propagate",
+        "loss_derivative.T @ hidden_layer",
+        "loss_derivative @ hidden_layer",
+    )
+
+
+@case("wrong", "NaN", q213=5)
+def not_a_number(notebook):
+    return replace(notebook, "grad_GLoVe", "grad_W = 2 * R @ W_tilde", "grad_W = np.nan * W")
+
+
+@case("wrong", "list in place of an array", q213=5)
+def a_list(notebook):
+    return replace(
+        notebook,
+        "grad_GLoVe",
+        "grad_W = 2 * R @ W_tilde  # (V, V) (V, d)",
+        "grad_W = (2 * R @ W_tilde).tolist()",
+    )
+
+
+@case("wrong", "0 of 4 entries are right", q223=7)
+def a_stale_printed_figure(notebook):
+    output = cell_of(notebook, "print_gradients").outputs[0]
+    output.text = re.sub(r"(hid_bias\[\d+\] -?)\d\.", r"\g<1>9.", output.text)
+    return notebook
+
+
+@case("wrong", "but the code does not compute them", **{"q221": 0, "q222": 0, "q223": 0})
+def printed_gradients_of_somebody_else(notebook):
+    return stub(notebook, "compute_loss_derivative", "back_propagate")
+
+
+@case("wrong", "no output of print_gradients", q223=0)
+def the_output_of_the_check_in_place_of_the_printed(notebook):
+    checked = cell_of(notebook, "check_gradients").outputs
+    cell_of(notebook, "print_gradients").outputs = copy.deepcopy(checked)
+    return notebook
+
+
+@case("wrong", r"3\.080 is above", q224=1)
+def a_network_that_did_not_learn(notebook):
+    output = cell_of(notebook, "train").outputs[-1]
+    output.text = re.sub(r"(final test +cross-entropy: )\S+", r"\g<1>3.080", output.text)
+    return notebook
+
+
+# Broken
+
+
+def broken(name, content, says, marks=NOTHING):
+    SUBMISSIONS.append(Case(name, lambda notebook: content(notebook), marks, says, "broken"))
+
+
+broken("an empty file", lambda notebook: b"", "the file is empty")
+broken("white space", lambda notebook: b" \n", "the file is empty")
+broken("a picture", lambda notebook: b"\x89PNG\r\n\x1a\n" + bytes(100), "no Jupyter notebook")
+broken("half a file", lambda n: nbformat.writes(n)[:10000].encode(), "no Jupyter notebook")
+broken("a list in the file", lambda notebook: b"[]", "no Jupyter notebook")
+broken("JSON of something else", lambda notebook: b'{"cells": 3}', "no Jupyter notebook")
+broken("a thousand brackets", lambda notebook: b"[" * 100_000, "no Jupyter notebook")
+broken(
+    "cells that are numbers",
+    lambda n: b'{"cells": [1, 2], "nbformat": 4, "metadata": {}}',
+    "no Jupyter notebook",
+)
+broken("a web page", lambda notebook: b"<html>404</html>", "no Jupyter notebook")
+broken(
+    "with a byte order mark and CRLF",
+    lambda n: b"\xef\xbb\xbf" + nbformat.writes(n).replace("\n", "\r\n").encode(),
+    "",
+    PERFECT,
+)
+
+
+broken("in an old format", lambda n: json.dumps(nbformat.v4.downgrade(n)), "", PERFECT)
+broken(
+    "no metadata at all",
+    lambda n: json.dumps(
+        {
+            "nbformat": 4,
+            "nbformat_minor": 5,
+            "cells": [
+                {
+                    "cell_type": c.cell_type,
+                    "source": c.source.splitlines(True),
+                    **({"outputs": c.outputs} if c.cell_type == "code" else {}),
+                }
+                for c in n.cells
+            ],
+        }
+    ),
+    "",
+    PERFECT,
+)
+
+
+@case("broken", r"syntax error in line \d+", q213=0)
+def a_syntax_error(notebook):
+    return replace(notebook, "grad_GLoVe", "R_both = R + R.T", "R_both = (R + R.T")
+
+
+@case("broken", "no cell defines back_propagate", q222=0, q223=2)
+def a_deleted_cell(notebook):
+    notebook.cells.remove(cell_of(notebook, "back_propagate"))
+    return notebook
+
+
+@case("broken", "no cell defines grad_GLoVe", q213=0)
+def a_renamed_function(notebook):
+    return replace(notebook, "grad_GLoVe", "def grad_GLoVe", "def grad_glove")
+
+
+@case("broken", "no cell defines grad_GLoVe", q213=0)
+def a_cell_turned_into_markdown(notebook):
+    cell = cell_of(notebook, "grad_GLoVe")
+    index = notebook.cells.index(cell)
+    notebook.cells[index] = nbformat.v4.new_markdown_cell(cell.source, metadata=cell.metadata)
+    return notebook
+
+
+@case("broken")
+def a_duplicate_that_is_not_written(notebook):
+    cell = cell_of(notebook, "grad_GLoVe")
+    index = notebook.cells.index(cell)
+    notebook.cells.insert(index + 1, copy.deepcopy(cell))
+    stub(notebook, "grad_GLoVe")  # the first of the two; the second one is the solution
+    notebook.cells[index], notebook.cells[index + 1] = notebook.cells[index + 1], cell
+    return notebook
+
+
+@case("broken", "several times", q213=0)
+def two_versions_of_which_the_last_is_wrong(notebook):
+    cell = cell_of(notebook, "grad_GLoVe")
+    second = copy.deepcopy(cell)
+    second.source = second.source.replace("2 * R", "3 * R")
+    notebook.cells.insert(notebook.cells.index(cell) + 1, second)
+    return notebook
+
+
+@case("broken")
+def a_cell_split_inside_the_function(notebook):
+    cell = cell_of(notebook, "back_propagate")
+    head, tail = cell.source.split("    # S = sigmoid(A)")
+    cell.source = head
+    rest = nbformat.v4.new_code_cell("    # S = sigmoid(A)" + tail)
+    notebook.cells.insert(notebook.cells.index(cell) + 1, rest)
+    return notebook
+
+
+@case("broken")
+def cells_in_another_order(notebook):
+    names = ("back_propagate", "compute_loss_derivative", "grad_GLoVe")
+    moved = [cell_of(notebook, name) for name in names]
+    notebook.cells = moved + [cell for cell in notebook.cells if cell not in moved]
+    return notebook
+
+
+@case("broken")
+def lost_ids(notebook):
+    for cell in notebook.cells:
+        cell.metadata.pop("nbgrader", None)
+    return notebook
+
+
+@case("broken")
+def a_foreign_kernel(notebook):
+    notebook.metadata.kernelspec = {"name": "ir", "display_name": "R", "language": "R"}
+    notebook.metadata.language_info = {"name": "R"}
+    return notebook
+
+
+@case("broken")
+def magics_in_the_cells(notebook):
+    for name in ("grad_GLoVe", "back_propagate"):
+        cell = cell_of(notebook, name)
+        cell.source = "%%time\n" + cell.source + "\n%timeit 1 + 1\n!ls\n?np.add\n"
+    return notebook
+
+
+@case("broken")
+def code_that_runs_beside_the_function(notebook):
+    cell_of(notebook, "grad_GLoVe").source += "\nprint(grad_GLoVe(undefined))\nopen('x', 'w')\n"
+    return notebook
+
+
+@case("broken", q223=0, q224=0)
+def outputs_of_wrong_types(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [{"output_type": "stream", "text": 3}, {"data": 4}]
+    return json.dumps(notebook)
+
+
+# Hostile
+
+
+def hostile(name, body, says="", is_slow=False, target="grad_GLoVe"):
+    """A submission whose GLoVe gradient does something; the rest of it is right."""
+    lost = {"grad_GLoVe": NOT_GLOVE, "back_propagate": NOT_BACK}[target]
+
+    def make(notebook):
+        return with_body(notebook, target, body)
+
+    SUBMISSIONS.append(Case(name, make, PERFECT | lost, says, "hostile", is_slow))
+
+
+hostile("an endless loop", "while True: pass", "an endless loop", is_slow=True)
+hostile("a long sleep", "import time; time.sleep(1e6)", "did not end within", is_slow=True)
+hostile(
+    "an endless loop that catches everything",
+    """
+while True:
+    try:
+        while True: pass
+    except BaseException: pass
+""",
+    "an endless loop",
+    is_slow=True,
+)
+hostile("os._exit", "import os; os._exit(0)", "ended the Python process")
+hostile("sys.exit", "import sys; sys.exit()", "")
+hostile("a keyboard interrupt", "raise KeyboardInterrupt", "")
+hostile("a huge array", "return np.ones((10**6, 10**6)), None, None, None", "Memory")
+hostile("memory that grows", "x = []\nwhile True: x.append(np.ones(10**6))", "Memory")
+hostile(
+    "endless recursion",
+    "return grad_GLoVe(W, W_tilde, b, b_tilde, log_co_occurrence)",
+    "RecursionError",
+)
+hostile(
+    "a crash",
+    """
+view = np.lib.stride_tricks.as_strided(np.zeros(1), (10**12,), (8,))
+view[10**11] = 1
+""",
+    "crashed",
+)
+hostile("a crash of the interpreter", "import ctypes; ctypes.string_at(0)", "ctypes")
+hostile("a new process", "import os; os.fork()", "os.fork")
+hostile("a shell", "import os; os.system('id > /tmp/was_here')", "os.system")
+hostile("subprocess", "import subprocess; subprocess.run(['id'])", "")
+hostile("the network", "import socket; socket.create_connection(('127.0.0.1', 9))", "socket")
+hostile("a new file", "open('/tmp/was_here', 'w').write('x')", "open files")
+hostile(
+    "a new file by descriptor",
+    "import os; os.open('/tmp/was_here', os.O_CREAT | os.O_WRONLY)",
+    "open files",
+)
+hostile("the reference notebook", f"open({str(NOTEBOOK)!r}).read()", "open files")
+hostile(
+    "the reference notebook, by descriptor",
+    f"import os; os.open({str(NOTEBOOK)!r}, 0)",
+    "open files",
+)
+hostile(
+    "the memory of the grader", "import os; open(f'/proc/{os.getppid()}/mem', 'rb')", "open files"
+)
+hostile("the tools of the grader", "from tools.judge import Reference", "ModuleNotFoundError")
+hostile("the notebook through NumPy", f"np.fromfile({str(NOTEBOOK)!r})", "")
+hostile(
+    "output without end",
+    "import os\nwhile True:\n    for fd in range(3, 9):\n        try:\n"
+    "            os.write(fd, b'x' * 10**6)\n        except OSError: pass",
+    "wrote more",
+)
+hostile("closed channels", "import os; os.closerange(0, 100); return 1, 2, 3, 4", "")
+hostile(
+    "forged messages",
+    """
+import os
+for fd in range(3, 9):
+    for text in (b'{"call": 0, "values": {"grad_W": {"dtype": "O", "shape": [1], "data": ""}}}',
+                 b'{"call": 0, "values": {"grad_W": {"dtype": "<f8", "shape": [-1], "data": 7}}}',
+                 b'{"call": 0, "values": 3}', b'{"call": 1, "operations": -5, "changed": 8}',
+                 b'{"call": true, "error": {}}', b'{"call": 99999}', b'[' * 5000, b'3', b'{}',
+                 b'\\xff\\xfe', b'{"finished": true}'):
+        try:
+            os.write(fd, text + b'\\n')
+        except OSError:
+            pass
+os._exit(0)
+""",
+    "",
+)
+hostile(
+    "NumPy overwritten",
+    """
+np.allclose = np.array_equal = lambda *a, **k: True
+np.abs = np.max = np.sum = lambda *a, **k: 0
+return 0 * W, W_tilde, b, b_tilde
+""",
+    "",
+)
+hostile("json overwritten", "import json; json.dumps = lambda *a, **k: '{}'; return 1, 2, 3, 4", "")
+hostile(
+    "an array that equals everything",
+    """
+class Equal(np.ndarray):
+    def __eq__(self, other): return np.True_
+    def __sub__(self, other): return self * 0
+return tuple(np.zeros((1, 1)).view(Equal) for _ in range(4))
+""",
+    "Equal in place of an array",
+)
+hostile("an array of objects", "return (np.array([W, None], dtype=object),) * 4", "dtype object")
+hostile(
+    "results from the frames of the grader",
+    """
+import sys
+frame, found = sys._getframe(), {}
+while frame:
+    found.update(frame.f_locals); frame = frame.f_back
+return found['right']
+""",
+    "KeyError",
+)
+
+
+@case("hostile", q213=0)
+def the_checker_and_the_helpers_overwritten(notebook):
+    with_body(notebook, "grad_GLoVe", "return 0 * W, None, 0 * b, None")
+    code = """
+    import checking
+    checking.check_GLoVe_gradients = checking.check_gradients = lambda *a: None
+    def loss_GLoVe(*a): return 0.0
+    def residual_GLoVe(W, *a): return np.zeros((len(W), len(W)))
+    class Model: pass
+    """
+    for index in (3, len(notebook.cells)):
+        notebook.cells.insert(index, nbformat.v4.new_code_cell(textwrap.dedent(code)))
+    return notebook
+
+
+@case("hostile", "it loops over the words", q213=4.5)
+def a_loop_that_hides(notebook):
+    body = """
+    import sys
+    try:
+        sys.settrace(None)
+    except PermissionError:
+        pass
+    if W_tilde is None:
+        R = W @ W.T + b + b.T - log_co_occurrence
+        R = R + R.T
+        return 2 * R @ W, None, 2 * R.sum(axis=1, keepdims=True), None
+    R = W @ W_tilde.T + b + b_tilde.T - log_co_occurrence
+    grad_W = np.array([sum(2 * R[i, j] * W_tilde[j] for j in range(len(W))) for i in range(len(W))])
+    return grad_W, 2 * R.T @ W, 2 * R.sum(1, keepdims=True), 2 * R.T.sum(1, keepdims=True)
+    """
+    return with_body(notebook, "grad_GLoVe", body)
