@@ -18,7 +18,6 @@ import ast
 import copy
 import logging
 import pickle
-import re
 import shlex
 from pathlib import Path
 
@@ -160,12 +159,7 @@ def with_imports(programs):
 
 def student_requirements():
     """Text of tools/requirements.txt for students: the notebook's, and what makes the PDF."""
-    lines = (ROOT / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
-    return "\n".join(
-        line
-        for line in lines
-        if line.startswith("-r ") or re.split(r"[<>=~! ]", line)[0] in make_pdf.PACKAGES
-    )
+    return "\n".join(["-r ../requirements.txt", *make_pdf.PACKAGES.values(), ""])
 
 
 def student_files(reference, data, partially_trained, sentences=None):
@@ -178,7 +172,7 @@ def student_files(reference, data, partially_trained, sentences=None):
     readme = README.read_text(encoding="utf-8").splitlines(keepends=True)
     names = [*COPIED, *with_imports([CHECKER, PDF_MAKER])]
     files = {name: (ROOT / name).read_bytes() for name in names}
-    files[REQUIREMENTS] = (student_requirements() + "\n").encode()
+    files[REQUIREMENTS] = student_requirements().encode()
     files[NOTEBOOK.name] = notebook_bytes(student_version(reference))
     files[DATA.name] = data
     files[PARTIALLY_TRAINED.name] = partially_trained
@@ -236,8 +230,10 @@ def write_staff_folder(folder, reference, files):
     """Write the reference notebook with the outputs of a run on the files of a release.
 
     files: dict from names to bytes, as `student_files` returns it.
-    Raises ReleaseError if a cell fails.
+    Raises ReleaseError if a cell fails, or if `folder` is a file.
     """
+    if folder.is_file():
+        raise ReleaseError(f"{folder}: found a file; expected a folder, or the name of a new one")
     folder.mkdir(parents=True, exist_ok=True)
     for name in [*with_imports([CHECKER]), DATA.name, PARTIALLY_TRAINED.name]:
         write_atomically(folder / name, files[name])
