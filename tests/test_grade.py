@@ -24,8 +24,10 @@ from tools.files import NOTEBOOK, PARTIALLY_TRAINED
 from tools.grade import GradeError, find_entries, grade_all
 from tools.grading import Entry, grade_entry, make_reference
 from tools.judge import HOME, SMALL
+from tools.questions import QUESTIONS
 from tools.re_execute import re_execute
 from tools.results import csv_table, feedback_page, write_results
+from tools.rubric import RUBRIC
 from tools.typeset import markdown_to_pdf
 
 CASES = {case.name: case for case in SUBMISSIONS}
@@ -191,7 +193,7 @@ def test_results_are_the_same_at_every_run(folder, judge_of, tmp_path):
     written = []
     for run, jobs in (("first", 1), ("second", 2)):
         results = grade_all(entries, judge_of, jobs)
-        write_results(tmp_path / run, results, judge_of.rubric)
+        write_results(tmp_path / run, results, judge_of.answers)
         files = sorted(path for path in (tmp_path / run).rglob("*") if path.is_file())
         written.append({str(p.relative_to(tmp_path / run)): p.read_bytes() for p in files})
     assert written[0] == written[1]
@@ -217,20 +219,29 @@ def test_feedback_gives_no_answer_away(judge_of, key_lines, tmp_path):
     page = feedback_page(grade_entry(Entry("x", write(tmp_path, case)), judge_of))
     for line in key_lines:
         assert line.split()[-1] not in page or float(line.split()[-1]) == 0
-    for answer in judge_of.rubric.values():
+    for answer in judge_of.answers.values():
         assert answer[:40] not in page
 
 
 def test_written_answers_stand_beside_the_rubric(judge_of, tmp_path):
     notebook = reference()
-    cell_of(notebook, "q2_1_1").source = "It has <b>2Vd + 2V</b> of them."
+    cell_of(notebook, "q2_1_1").source = "It has $2Vd + 2V$ <script>alert(1)</script>"
     path = tmp_path / "hw1_code_x.ipynb"
     path.write_text(json.dumps(notebook))
     result = grade_entry(Entry("x", path), judge_of)
-    write_results(tmp_path, [result], judge_of.rubric)
+    write_results(tmp_path, [result], judge_of.answers)
     page = (tmp_path / "written_answers" / "2.1.1.html").read_text()
-    assert "It has &lt;b&gt;2Vd + 2V&lt;/b&gt; of them." in page
-    assert judge_of.rubric["2.1.1"][:30] in page
+    assert "It has <math" in page
+    assert "default-src 'none'" in page  # so the script is not run
+    for point in RUBRIC["2.1.1"]:
+        assert point in page
+
+
+def test_the_points_of_the_rubric_add_up():
+    for question in QUESTIONS:
+        if question.is_written:
+            marks = [int(point.split(":")[0]) for point in RUBRIC[question.number]]
+            assert sum(marks) == question.marks
 
 
 @pytest.mark.parametrize("has_ids", [True, False])

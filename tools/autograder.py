@@ -29,6 +29,7 @@ MODULES = (
     "notebook",
     "questions",
     "results",
+    "rubric",
     "sandbox",
     "student_process",
     "submission",

@@ -12,6 +12,7 @@ and written_answers/ (a page a question, for whoever marks them). Needs Linux or
 
 import argparse
 import os
+import statistics
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -126,9 +127,9 @@ def main():
             result.warnings += re_execute(entry.notebook, files, arguments.cell_seconds)
 
     results = grade_all(entries, reference, arguments.jobs, after)
-    write_results(arguments.output, results, reference.rubric)
-    marks = sorted(result.marks for result in results)
-    print(f"{len(results)} submissions; median {marks[len(marks) // 2]:g} of {results[0].out_of:g}")
+    write_results(arguments.output, results, reference.answers)
+    median = statistics.median(result.marks for result in results)
+    print(f"{len(results)} submissions; median {median:g} of {results[0].out_of:g} marks")
     print(f"{arguments.output}: results.csv, feedback/, gradescope/, written_answers/")
 
 

@@ -86,20 +86,20 @@ class Reference:
     """What the judge knows of the reference notebook.
 
     namespace: its definitions, executed; helpers: sources of the provided definitions; names: what
-    those define; texts: its Markdown cells but the answers; rubric: its answers, by question; key:
+    those define; texts: its Markdown cells but the answers; answers: its answers, by question; key:
     printed gradients, by `name[index]`; trials: by function, the calls that judge it. The same seed
     gives the same problems, and so the same marks.
     """
 
     def __init__(self, notebook, namespace, key, seed=0):
         self.namespace, self.key = namespace, key
-        self.helpers, self.names, self.texts, self.rubric = [], set(), set(), {}
+        self.helpers, self.names, self.texts, self.answers = [], set(), set(), {}
         by_id = {question.grade_id: question.number for question in QUESTIONS}
         for cell in notebook.cells:
             metadata = cell.metadata.get("nbgrader", {})
             if metadata.get("solution"):
                 if cell.cell_type == "markdown":
-                    self.rubric[by_id[metadata["grade_id"]]] = cell.source.strip()
+                    self.answers[by_id[metadata["grade_id"]]] = cell.source.strip()
             elif cell.cell_type == "markdown":
                 self.texts.add(cell.source.strip())
         for cell in code_cells(notebook):
@@ -391,7 +391,7 @@ def function_grade(question, verdict, items):
 
 def written_grade(question, submission):
     answer = submission.answers.get(question.number, "")
-    remark = "for a human to mark" if answer else "no answer was found"
+    remark = "marked by hand" if answer else "no answer was found"
     return Grade(question.number, question.title, question.marks, True, remarks=[remark])
 
 
@@ -415,7 +415,7 @@ def printed_grade(question, submission, reference, wrong):
         is_right = n_right == len(entries)
         remark = f"{n_right} of {len(entries)} entries are right"
         if is_right and name in wrong:
-            remark += ", but the code does not compute them: for a human to look at"
+            remark += ", but the code does not compute them: somebody will look at it"
         marks = out_of if is_right and name not in wrong else 0.0
         grade.items.append(Item(name, marks, out_of, remark))
     return grade

@@ -8,19 +8,29 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pypandoc
+
 from tools.files import write_atomically
 from tools.questions import QUESTIONS
+from tools.rubric import RUBRIC
 
 STYLE = """
 body { font: 15px/1.45 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; vertical-align: top; padding: .35em .8em .35em 0 }
 td, th { border-bottom: 1px solid #ddd }
-th[scope=rowgroup] { background: #f3f3f3; padding-left: .5em }
+th { background: #f3f3f3; padding-left: .5em }
 .marks { white-space: nowrap; text-align: right }
 .answer { display: grid; grid-template-columns: 1fr 1fr; gap: 2em; border-top: 1px solid #ddd }
+.answer > div { min-width: 0; overflow-x: auto }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.4 monospace }
 """
+# What students wrote may hold anything: no script of theirs runs, no address of theirs is asked.
+NO_SCRIPTS = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+)
+MAX_ANSWER = 20_000  # characters
 
 
 @dataclass
@@ -85,7 +95,7 @@ def csv_table(results):
 def page(title, body):
     """An HTML page, complete in itself."""
     title = html.escape(title)
-    head = f'<meta charset="utf-8"><title>{title}</title>\n<style>{STYLE}</style>'
+    head = f'<meta charset="utf-8">{NO_SCRIPTS}<title>{title}</title>\n<style>{STYLE}</style>'
     return f'<!doctype html>\n<html lang="en">{head}\n<h1>{title}</h1>\n{body}\n</html>\n'
 
 
@@ -110,18 +120,25 @@ def feedback_page(result):
     return page(f"hw1: {result.student}", f"<p>{total}</p>\n{remarks}\n<table>\n{rows}\n</table>")
 
 
-def rubric_page(question, rubric, results):
-    """HTML for staff: every answer to a written question, beside the reference answer."""
-    reference = (
-        f"<div><h3>Reference, {question.marks} marks</h3><pre>{html.escape(rubric)}</pre></div>"
-    )
-    blocks = []
+def markdown_to_html(text):
+    """HTML with MathML, which browsers show without help; the text itself if pandoc fails."""
+    try:
+        options = {"format": "commonmark_x", "extra_args": ["--mathml"]}
+        return pypandoc.convert_text(text[:MAX_ANSWER], "html", **options)
+    except RuntimeError:
+        return f"<pre>{html.escape(text)}</pre>"
+
+
+def rubric_page(question, reference_answer, results):
+    """HTML for staff: every answer to a written question, beside the rubric."""
+    points = "".join(f"<li>{html.escape(point)}</li>" for point in RUBRIC[question.number])
+    blocks = [f"<h2>Reference, {question.marks} marks</h2>{markdown_to_html(reference_answer)}"]
     for result in results:
-        answer = html.escape(result.answers.get(question.number, "")) or "(no answer)"
-        name = html.escape(result.student)
-        blocks.append(
-            f'<div class="answer"><div><h3>{name}</h3><pre>{answer}</pre></div>{reference}</div>'
-        )
+        answer = result.answers.get(question.number, "")
+        shown = markdown_to_html(answer) if answer else "<p>(no answer)</p>"
+        name = f"<h3>{html.escape(result.student)}</h3>"
+        rubric = f"<div><h3>Marks</h3><ul>{points}</ul></div>"
+        blocks.append(f'<div class="answer"><div>{name}{shown}</div>{rubric}</div>')
     return page(f"{question.number} {question.title}", "\n".join(blocks))
 
 
@@ -166,10 +183,10 @@ def file_name(student):
     return re.sub(r"[^A-Za-z0-9._-]", "_", student).strip(".") or "unnamed"
 
 
-def write_results(folder, results, rubric):
+def write_results(folder, results, reference_answers):
     """Write results.csv, feedback/, gradescope/ and written_answers/ into a folder.
 
-    rubric: reference answers by the number of the question. Raises OSError.
+    reference_answers: by the number of the question. Raises OSError.
     """
     folder = Path(folder)
     for name in ("feedback", "gradescope", "written_answers"):
@@ -180,6 +197,6 @@ def write_results(folder, results, rubric):
         write_atomically(folder / "gradescope" / f"{name}.json", gradescope_json(result).encode())
     for question in QUESTIONS:
         if question.is_written:
-            text = rubric_page(question, rubric[question.number], results)
+            text = rubric_page(question, reference_answers[question.number], results)
             write_atomically(folder / "written_answers" / f"{question.number}.html", text.encode())
     write_atomically(folder / "results.csv", csv_table(results).encode())
