@@ -1,9 +1,28 @@
 """How the command lines of the package end: an error is one line, never a wall of frames."""
 
+import argparse
+import math
 import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+
+LARGEST_SEED = 2**32 - 1  # that numpy.random.RandomState takes
+
+
+def whole_number(low, high=math.inf):
+    """A type for argparse: whole numbers from `low` to `high`."""
+
+    def convert(text):
+        if not (text.isdecimal() and low <= int(text) <= high):
+            limits = f"from {low} to {high}" if high < math.inf else f"not below {low}"
+            raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number, {limits}")
+        return int(text)
+
+    return convert
+
+
+random_seed = whole_number(0, LARGEST_SEED)
 
 
 def _say(text):

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tools.command_line import clear_exit
+from tools.command_line import clear_exit, random_seed, whole_number
 from tools.files import ROOT, SENTENCES, write_atomically
 
 GRAMMAR = ROOT / "tools" / "corpus" / "english.grammar"
@@ -612,11 +612,11 @@ def main(argv=None):
     )
     parser.add_argument("-o", "--output", type=Path, default=SENTENCES, help="file to write")
     parser.add_argument("--grammar", type=Path, default=GRAMMAR, help="grammar to sample from")
-    parser.add_argument("--seed", type=int, default=SEED, help="same seed, same bytes")
-    parser.add_argument("--sentences", type=int, default=HOW_MANY, help="how many to sample")
+    parser.add_argument("--seed", type=random_seed, default=SEED, help="same seed, same bytes")
+    parser.add_argument(
+        "--sentences", type=whole_number(1), default=HOW_MANY, help="how many to sample"
+    )
     args = parser.parse_args(argv)
-    if args.sentences < 1:
-        parser.error(f"--sentences: found {args.sentences}, expected at least 1")
     _, rules = load_grammar(args.grammar)
     lines = sample_corpus(rules, args.sentences, args.seed, progress=True, pick=PICK)
     write_atomically(args.output, "".join(f"{line}\n" for line in lines).encode())

@@ -17,7 +17,7 @@ from itertools import chain
 import numpy as np
 from tqdm import tqdm
 
-from tools.command_line import clear_exit
+from tools.command_line import clear_exit, random_seed, whole_number
 from tools.files import DATA, SENTENCES, write_atomically
 
 MASK_WORD = "[MASK]"
@@ -44,7 +44,7 @@ def read_sentences(path, split_line=str.split):
     Raises TextError if the file cannot be read, is no UTF-8 text, or is empty.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             sentences = [tuple(split_line(line)) for line in file if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise TextError(f"{path}: cannot be read as UTF-8 text: {error}") from error
@@ -91,20 +91,23 @@ def split_windows(sentences, vocab, n_windows=WINDOWS, context_len=CONTEXT_LEN, 
     rng = np.random.RandomState(seed)
     copies = Counter(sentences)
     distinct = list(copies)
-    order = iter(tqdm(rng.permutation(len(distinct)), desc="windows", unit="sentence", leave=False))
+    order = rng.permutation(len(distinct))
     splits = []
-    for wanted in n_windows:
-        windows = []
-        while len(windows) < wanted and (number := next(order, None)) is not None:
-            sentence = distinct[number]
-            windows += windows_of(sentence, word_index, context_len) * copies[sentence]
-        splits.append(np.array(windows[:wanted], np.int32).reshape(-1, context_len))
+    with tqdm(order, desc="windows", unit="sentence", leave=False) as bar:
+        numbers = iter(bar)
+        for wanted in n_windows:
+            windows = []
+            while len(windows) < wanted and (number := next(numbers, None)) is not None:
+                sentence = distinct[number]
+                windows += windows_of(sentence, word_index, context_len) * copies[sentence]
+            splits.append(np.array(windows[:wanted], np.int32).reshape(-1, context_len))
     found = sum(map(len, splits))
     if found < sum(n_windows):
         fewer = [int(found * wanted / sum(n_windows)) for wanted in n_windows]
+        remedy = f"ask for fewer with --windows {' '.join(map(str, fewer))}"
         raise TextError(
             f"the text has only {found} windows of {context_len} words of the vocabulary, expected "
-            f"{sum(n_windows)}: ask for fewer with --windows {' '.join(map(str, fewer))}"
+            f"{sum(n_windows)}: {remedy if min(fewer) > 0 else 'take a longer text'}"
         )
     return [windows[rng.permutation(len(windows))] for windows in splits]
 
@@ -133,17 +136,20 @@ def main():
     parser.add_argument("sentences", nargs="?", default=SENTENCES, help="default: %(default)s")
     parser.add_argument("-o", "--output", default=DATA, help="default: %(default)s")
     parser.add_argument(
-        "--vocab-size", type=int, default=VOCAB_SIZE, help="without [MASK]; default: %(default)s"
+        "--vocab-size",
+        type=whole_number(1),
+        default=VOCAB_SIZE,
+        help="without [MASK]; default: %(default)s",
     )
     parser.add_argument(
         "--windows",
-        type=int,
+        type=whole_number(1),
         nargs=3,
         default=WINDOWS,
         metavar=("TRAIN", "VALID", "TEST"),
         help="windows in each split; default: %(default)s",
     )
-    parser.add_argument("--seed", type=int, default=SEED, help="default: %(default)s")
+    parser.add_argument("--seed", type=random_seed, default=SEED, help="default: %(default)s")
     parser.add_argument(
         "--tokenize",
         action="store_true",

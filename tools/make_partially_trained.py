@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 import checking
-from tools.command_line import clear_exit
+from tools.command_line import clear_exit, random_seed
 from tools.files import DATA, PARTIALLY_TRAINED, write_atomically
 from tools.make_data import PICKLE_PROTOCOL
 from tools.notebook import load_definitions
@@ -38,7 +38,14 @@ def partially_train(data, n_steps=N_STEPS, seed=SEED):
     Args:
         data: dict as `checking.load_data` returns it.
         n_steps: number of mini-batches, at most one pass over the training windows.
+
+    Raises DataFileError if the training windows do not fill a mini-batch.
     """
+    if len(data["train_inputs"]) < BATCH_SIZE:
+        raise checking.DataFileError(
+            f"train_inputs: found {len(data['train_inputs'])} windows; expected at least "
+            f"{BATCH_SIZE}. Make the data anew from a longer text, or with larger --windows."
+        )
     notebook = load_definitions(data)
     rng = np.random.RandomState(seed)
     context_len = data["train_inputs"].shape[1]
@@ -62,7 +69,7 @@ def main():
     )
     parser.add_argument("--data", default=DATA, help="default: %(default)s")
     parser.add_argument("-o", "--output", default=PARTIALLY_TRAINED, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=SEED, help="default: %(default)s")
+    parser.add_argument("--seed", type=random_seed, default=SEED, help="default: %(default)s")
     arguments = parser.parse_args()
     parameters = partially_train(checking.load_data(arguments.data), seed=arguments.seed)
     write_atomically(arguments.output, pickle.dumps(parameters, PICKLE_PROTOCOL))

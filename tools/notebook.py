@@ -100,9 +100,8 @@ def execute(notebook, folder=ROOT):
         resources={"metadata": {"path": str(folder)}},
     )
     n_cells = len(code_cells(notebook))
-    bar = tqdm(total=n_cells, desc="running the notebook", unit="cell", leave=False)
-    client.on_cell_complete = lambda cell, cell_index: bar.update()
-    with bar:
+    with tqdm(total=n_cells, desc="running the notebook", unit="cell", leave=False) as bar:
+        client.on_cell_complete = lambda cell, cell_index: bar.update()
         try:
             client.execute(stderr=subprocess.DEVNULL)  # what cells print comes another way
         except (asyncio.CancelledError, DeadKernelError):  # by where it was interrupted
