@@ -294,11 +294,10 @@ def main():
     def send(message):
         print(json.dumps(message), file=results, flush=True)
 
-    if request["task"] == "pdf":
-        import pypdf  # noqa: F401 -- while everything can still be read
     limit_resources(request["cpu_seconds"], request["memory_bytes"])
     send({"files are restricted": restrict_files()})
-    stop_being_root()
+    if request["task"] == "submission":  # a PDF is only read, and pypdf loads modules late
+        stop_being_root()
     refuse_other_actions()
     try:
         {"submission": run_submission, "pdf": read_pdf}[request["task"]](request, send)
