@@ -1,4 +1,4 @@
-"""Markdown with LaTeX math -> PDF, by pandoc and typst; no TeX and no system font is needed.
+"""Markdown or HTML with LaTeX math -> PDF, by pandoc and typst; neither TeX nor system fonts.
 
 The Markdown is pandoc's dialect: math, tables, code, footnotes, images, divs. Of raw LaTeX,
 `\\newpage` and the environments align, equation, gather and multline (starred or not) are
@@ -7,6 +7,7 @@ understood; anything else that would be lost on the way is an error, never a gap
 
 import json
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import pypandoc
@@ -45,6 +46,11 @@ def _display_math(latex):
     return {"t": "Math", "c": [{"t": "DisplayMath"}, body]}
 
 
+def mend_formula(latex):
+    """A formula as pandoc needs it to typeset it rightly."""
+    return TWO_EXPONENTS.sub(r"\1^{\2 \3}", latex)
+
+
 def _mend_latex(node):
     """Pandoc's AST with its raw LaTeX turned into math and page breaks, and its math mended.
 
@@ -56,7 +62,7 @@ def _mend_latex(node):
         return node
     if node.get("t") == "Math":
         kind, latex = node["c"]
-        return {"t": "Math", "c": [kind, TWO_EXPONENTS.sub(r"\1^{\2 \3}", latex)]}
+        return {"t": "Math", "c": [kind, mend_formula(latex)]}
     if node.get("t") in ("RawBlock", "RawInline") and node["c"][0] in ("tex", "latex"):
         latex = node["c"][1]
         is_block = node["t"] == "RawBlock"
@@ -71,6 +77,18 @@ def _mend_latex(node):
     return {key: _mend_latex(child) for key, child in node.items()}
 
 
+def _to_typst(text, format):
+    """What pandoc makes of a text. Raises TypesetError if it warns or stops."""
+    try:
+        return pypandoc.convert_text(
+            text, "typst", format=format, extra_args=["--fail-if-warnings", "--wrap=none"]
+        )
+    except RuntimeError as error:
+        raise TypesetError(
+            f"pandoc stopped, probably at a formula that it does not know: {error}"
+        ) from error
+
+
 def markdown_to_typst(markdown):
     """Body of a typst document.
 
@@ -80,33 +98,63 @@ def markdown_to_typst(markdown):
         tree = json.loads(
             pypandoc.convert_text(markdown, "json", format="markdown", extra_args=[NO_FIXED_WIDTHS])
         )
-        return pypandoc.convert_text(
-            json.dumps(_mend_latex(tree)),
-            "typst",
-            format="json",
-            extra_args=["--fail-if-warnings", "--wrap=none"],
-        )
     except RuntimeError as error:
-        raise TypesetError(
-            f"pandoc stopped, probably at a formula that it does not know: {error}"
-        ) from error
+        raise TypesetError(f"pandoc stopped: {error}") from error
+    return _to_typst(json.dumps(_mend_latex(tree)), "json")
 
 
-def compile_typst(source, folder=".", format="pdf", **inputs):
+def html_to_typst(html):
+    """Body of a typst document. Formulas are in script elements, of type math/tex.
+
+    Raises TypesetError if pandoc cannot read a formula.
+    """
+    return _to_typst(html, "html")
+
+
+def compile_typst(source, folder=".", format="pdf", fonts=None, system_fonts=False, **inputs):
     """Bytes of a PDF or SVG, the same at every call.
 
     Args:
         source: typst, a str.
         folder: where the paths of images in `source` start.
         format: "pdf" or "svg".
+        fonts: a folder with fonts to use beside those that typst brings with it.
+        system_fonts: whether the fonts of the machine may be used, too.
         inputs: strings that `source` reads as `sys.inputs`.
 
     Raises TypesetError if it does not compile, for instance since an image is missing.
     """
+    with _errors_of_typst():
+        return _compiler(source.encode(), folder, fonts, system_fonts, inputs).compile(
+            format=format
+        )
+
+
+def query_typst(path, label, fonts=None, system_fonts=False, **inputs):
+    """Values of the metadata with a label in the typst file `path`; the rest as for compile_typst.
+
+    Raises TypesetError if it does not compile.
+    """
+    with _errors_of_typst():
+        compiler = _compiler(Path(path), Path(path).parent, fonts, system_fonts, inputs)
+        return json.loads(compiler.query(f"<{label}>", field="value"))
+
+
+def _compiler(source, folder, fonts, system_fonts, inputs):
+    return typst.Compiler(
+        source,
+        root=folder,
+        font_paths=[fonts] if fonts else [],
+        ignore_system_fonts=not system_fonts,
+        sys_inputs=inputs,
+    )
+
+
+@contextmanager
+def _errors_of_typst():
+    """Turn what typst raises into TypesetError."""
     try:
-        return typst.Compiler(
-            source.encode(), root=folder, ignore_system_fonts=True, sys_inputs=inputs
-        ).compile(format=format)
+        yield
     except (typst.TypstError, RuntimeError, OSError) as error:
         hints = "; ".join(getattr(error, "hints", []))
         raise TypesetError(f"typst stopped: {error}" + (f" ({hints})" if hints else "")) from error

@@ -1,0 +1,252 @@
+"""What a notebook still lacks before it is handed in, each miss with its remedy."""
+
+import json
+import re
+import warnings
+from pathlib import Path
+
+import nbformat
+
+from tools.questions import QUESTIONS
+
+LARGEST = 100 * 2**20  # bytes
+NAME = re.compile(r"hw1_code_([A-Za-z0-9]+)\.ipynb")
+PLACEHOLDER_UNIS = {"uni", "youruni"}
+PLACEHOLDER = "YOUR ANSWER HERE"
+NOT_IMPLEMENTED = re.compile(r"^\s*raise NotImplementedError", re.MULTILINE)
+GRADIENT = re.compile(r"^(\w+)\[\d+(?:, \d+)*\] \S+$", re.MULTILINE)
+TENSORS = {
+    "loss_derivative",
+    "word_embedding_weights",
+    "embed_to_hid_weights",
+    "hid_bias",
+    "hid_to_output_weights",
+    "output_bias",
+}
+FEWEST_GRADIENTS = 20  # lines of `print_gradients`
+CHECKED = re.compile(r"^ +hid_bias +\(\d+,\) ", re.MULTILINE)  # printed by `check_gradients`
+FINAL = re.compile(r"^final (training|validation|test) +cross-entropy: ", re.MULTILINE)
+PLOTS = {  # beginnings of lines that draw
+    "plt.show(": "the losses (2.1.4, 2.2.4)",
+    "trained_model.tsne_plot_representation(": "the map of the masked language model (2.3)",
+    "tsne_plot_GLoVe_representation(": "the map of the GLoVe vectors (2.3)",
+    "plot_2d_GLoVe_representation(": "the plot of the two-dimensional GLoVe vectors (2.3)",
+}
+RUN_ALL = "restart the kernel, run all cells, and save"
+
+
+class NotebookError(ValueError):
+    """A file is no notebook; the message says what was found, and what to do."""
+
+
+def read_notebook(path):
+    """The notebook node of a file.
+
+    Cells have a str as their source, dicts as their metadata, and lists of dicts as their outputs,
+    whatever the file holds. Raises NotebookError, or OSError if the file cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        found = "found a folder" if path.is_dir() else "there is no such file"
+        raise NotebookError(f"{path}: {found}; expected your notebook, hw1_code_<uni>.ipynb")
+    if path.stat().st_size > LARGEST:
+        raise NotebookError(
+            f"{path}: larger than {LARGEST // 2**20} MB; clear the outputs, then {RUN_ALL}"
+        )
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        if "cells" not in (content := json.loads(text)) and "worksheets" not in content:
+            raise ValueError("it has no cells")
+        with warnings.catch_warnings(action="ignore"):
+            notebook = nbformat.reads(text, as_version=4)
+        for cell in notebook.cells:
+            _mend(cell)
+    except Exception as error:  # a broken file can make the parsers raise anything
+        raise NotebookError(
+            f"{path}: found no Jupyter notebook ({_one_line(error)}); open the notebook in "
+            "Jupyter, save it, and give the file that ends in .ipynb"
+        ) from error
+    return notebook
+
+
+def _one_line(error):
+    return (str(error).strip() or type(error).__name__).split("\n")[0][:100]
+
+
+def _mend(cell):
+    """Give a cell the types that a cell should have."""
+    cell.source = cell.source if isinstance(cell.get("source"), str) else ""
+    for name in ("metadata", "attachments"):
+        if not isinstance(cell.get(name), dict):
+            cell[name] = nbformat.from_dict({})
+    if not isinstance(cell.metadata.get("nbgrader"), dict):
+        cell.metadata.pop("nbgrader", None)
+    outputs = cell.get("outputs")
+    outputs = outputs if isinstance(outputs, list) else []
+    cell.outputs = [output for output in outputs if isinstance(output, dict)]
+    for output in cell.outputs:
+        if not isinstance(output.get("data"), dict):
+            output.data = nbformat.from_dict({})
+
+
+def misses(notebook, path):
+    """Lines about what the notebook lacks, each with its remedy; none if it can be handed in."""
+    return [
+        *name_misses(Path(path).name),
+        *run_misses(notebook),
+        *code_misses(notebook),
+        *gradient_misses(notebook),
+        *training_misses(notebook),
+        *plot_misses(notebook),
+        *answer_misses(notebook),
+    ]
+
+
+def name_misses(name):
+    match = NAME.fullmatch(name)
+    if match is None:
+        return [f"the file is named {name}: rename it to hw1_code_<uni>.ipynb, with your own uni"]
+    if match[1].lower() in PLACEHOLDER_UNIS:
+        return [f"the file is named {name}: put your own uni in place of {match[1]!r}"]
+    return []
+
+
+def code_cells(notebook):
+    """Pairs (number of the cell, cell) of the code cells that are not empty."""
+    return [
+        (number, cell)
+        for number, cell in enumerate(notebook.cells, start=1)
+        if cell.cell_type == "code" and cell.source.strip()
+    ]
+
+
+def listed(numbers):
+    """Numbers of cells as text: "cell 3", "cells 3, 5"."""
+    shown = ", ".join(map(str, numbers[:8])) + (", ..." if len(numbers) > 8 else "")
+    return f"cell{'s' if len(numbers) > 1 else ''} {shown}"
+
+
+def run_misses(notebook):
+    """Whether all cells were run, from top to bottom in one go, and without an error."""
+    cells = code_cells(notebook)
+    found = []
+    idle = [number for number, cell in cells if cell.get("execution_count") is None]
+    counts = [cell.get("execution_count") for _, cell in cells]
+    if not cells:
+        found.append("the notebook has no code: is it the right file?")
+    elif len(idle) == len(cells):
+        found.append(f"no cell has been run: {RUN_ALL}")
+    elif idle:
+        found.append(f"{listed(idle)} not run: {RUN_ALL}")
+    elif counts != list(range(1, len(cells) + 1)):
+        wrong = [
+            number for (number, _), n, i in zip(cells, counts, range(1, 1 + len(cells))) if n != i
+        ]
+        found.append(
+            f"the cells were not run from top to bottom in one go (see cell {wrong[0]}): {RUN_ALL}"
+        )
+    for number, cell in cells:
+        for output in cell.outputs:
+            if output.get("output_type") == "error":
+                name = output.get("ename", "an error")
+                found.append(f"cell {number} stopped with {name}: mend it, then {RUN_ALL}")
+    return found
+
+
+def code_misses(notebook):
+    """Whether any function is left as it was handed out."""
+    return [
+        f"cell {number} still has `raise NotImplementedError`: write the code in its place"
+        for number, cell in code_cells(notebook)
+        if NOT_IMPLEMENTED.search(cell.source)
+    ]
+
+
+def printed(cell):
+    """Text that a code cell has printed."""
+    texts = (output.get("text", "") for output in cell.outputs)
+    return "".join("".join(text) for text in texts if isinstance(text, (str, list)))
+
+
+def gradient_misses(notebook):
+    """Whether the output of `print_gradients` is there."""
+    texts = [printed(cell) for _, cell in code_cells(notebook)]
+    names = max((GRADIENT.findall(text) for text in texts), key=len, default=[])
+    if len(names) >= FEWEST_GRADIENTS and set(names) >= TENSORS:
+        return []
+    call = f"call print_gradients() in the cell of 2.2.3, then {RUN_ALL}"
+    if names:
+        absent = ", ".join(sorted(TENSORS - set(names))) or "some lines"
+        return [f"the output of print_gradients is not complete ({absent}): {call}"]
+    if any(CHECKED.search(text) for text in texts):
+        return [f"only check_gradients has printed something, not print_gradients: {call}"]
+    return [f"the output of print_gradients is missing: {call}"]
+
+
+def training_misses(notebook):
+    """Whether the run of 2.2.4 has come to its end."""
+    for _, cell in code_cells(notebook):
+        text = printed(cell)
+        if set(FINAL.findall(text)) == {"training", "validation", "test"}:
+            if "Interrupted after" in text:
+                return [f"the training of 2.2.4 was interrupted: {RUN_ALL}"]
+            return []
+    return [f"the three final cross-entropies of 2.2.4 are missing: {RUN_ALL}"]
+
+
+def plot_misses(notebook):
+    """Whether each cell that draws shows its plot."""
+    found = []
+    for call, name in PLOTS.items():
+        cells = [
+            (number, cell)
+            for number, cell in code_cells(notebook)
+            if any(line.startswith(call) for line in cell.source.splitlines())
+        ]
+        if not cells:
+            found.append(f"no cell calls {call}...), which draws {name}: put the call back")
+        for number, cell in cells:
+            kinds = {kind for output in cell.outputs for kind in output.data}
+            if not any(kind.startswith("image/") for kind in kinds):
+                found.append(f"cell {number} does not show {name}: {RUN_ALL}")
+    return found
+
+
+def answer_misses(notebook):
+    """Whether every written question has an answer."""
+    found = []
+    for question in QUESTIONS:
+        if not question.is_written:
+            continue
+        text = answer(notebook, question)
+        if text is None:
+            found.append(
+                f"the section of question {question.number} is missing: put its title, "
+                f'"{question.heading} {question.title}", and your answer back'
+            )
+        elif not text.replace(PLACEHOLDER, "").strip():
+            found.append(
+                f"question {question.number} has no answer: write it in the cell that says "
+                f"{PLACEHOLDER}, or that follows the question"
+            )
+    return found
+
+
+def answer(notebook, question):
+    """Text of the answer to a written question; None if neither its cell nor its title is there.
+
+    Without nbgrader's name of the cell, the answer is the last text before the next title.
+    """
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == question.grade_id:
+            return cell.source
+    texts = [cell.source.strip() for cell in notebook.cells if cell.cell_type == "markdown"]
+    starts = [i for i, text in enumerate(texts) if text.startswith(question.heading + " ")]
+    if not starts:
+        return None
+    section = []
+    for text in texts[starts[0] + 1 :]:
+        if re.match("#+ ", text):
+            break
+        section.append(text)
+    return section[-1] if section else ""
