@@ -20,7 +20,7 @@ import textwrap
 import tokenize
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from pypdf import PdfReader
@@ -160,6 +160,7 @@ def pickle_text(content):
     return "\n".join(argument for argument in arguments if isinstance(argument, str))
 
 
+@cache  # since it takes a second
 def pdf_text(content):
     return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
 
