@@ -7,6 +7,8 @@ import io
 import pickle
 import pickletools
 import re
+import reprlib
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ PARAMETERS = (  # from the output backwards: a mistake in one can spoil those af
     "word_embedding_weights",
 )
 MAX_TUPLES = 5000  # in a pickle; one of 250 words has 20, or 1000 if the words are numpy.str_
+# Operations after which a tuple may be what comes next into the memo.
+MAY_BE_TUPLE = re.compile("TUPLE|BUILD|POP|APPEND|ITEM")
 
 
 class DataFileError(ValueError):
@@ -59,7 +63,7 @@ class _PickledDtype:
 
     def __init__(self, code, *_):
         if not re.fullmatch(r"[iu][1248]|f[248]|U\d+", code):
-            raise pickle.UnpicklingError(f"it holds arrays of dtype {code}, not of plain numbers")
+            raise pickle.UnpicklingError(f"it holds arrays of dtype {code!r}, not of plain numbers")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state):
@@ -94,7 +98,7 @@ class _SafeUnpickler(pickle.Unpickler):
 
         def encode(text, encoding):
             if encoding != "latin1":
-                raise pickle.UnpicklingError(f"it holds bytes in the encoding {encoding}")
+                raise pickle.UnpicklingError(f"it holds bytes in the encoding {encoding!r}")
             return text.encode("latin1")
 
         stand_ins = {
@@ -107,8 +111,29 @@ class _SafeUnpickler(pickle.Unpickler):
         }
         wanted = f"{module}.{name}".replace("numpy._core", "numpy.core")  # the name since NumPy 2
         if wanted not in stand_ins:
-            raise pickle.UnpicklingError(f"it asks for {wanted}, which no data file needs")
+            raise pickle.UnpicklingError(f"it asks for {wanted!r}, which no data file needs")
         return stand_ins[wanted]
+
+
+def _look_through(content):
+    """Refuse a pickle that would exhaust memory, time or Python's stack, without running it.
+
+    Lengths and memo numbers beyond the end of the file would make the unpickler set memory aside,
+    deeply nested tuples would crash Python, and the hash of one that holds its predecessor twice,
+    and so on, would take for ever. So no tuple may be used again.
+    """
+    n_tuples, on_top, is_tuple = 0, "", {}  # the last by memo number
+    for operation, argument, _ in pickletools.genops(content):
+        name = operation.name
+        n_tuples += "TUPLE" in name
+        if n_tuples > MAX_TUPLES or "PUT" in name and argument > len(content):
+            raise pickle.UnpicklingError("it makes more objects than a data file needs")
+        if name == "DUP" or "GET" in name and is_tuple.get(argument):
+            raise pickle.UnpicklingError("it uses a tuple twice, as no data file does")
+        if name == "MEMOIZE" or "PUT" in name:
+            is_tuple[argument if "PUT" in name else len(is_tuple)] = MAY_BE_TUPLE.search(on_top)
+        else:
+            on_top = name
 
 
 def _file_error(path):
@@ -126,19 +151,14 @@ def _read_dict(path, keys):
         raise DataFileError(
             f"{path}: cannot be read from the folder {Path.cwd()} ({problem.strerror}). Put the "
             "files of the assignment beside the notebook, and start the notebook in their folder."
-        ) from problem
+        ) from None
     try:
-        # Walk through the program before running it: lengths and memo numbers beyond the end of the
-        # file would make the unpickler set memory aside, deeply nested tuples would crash Python.
-        n_tuples = 0
-        for operation, argument, _ in pickletools.genops(content):
-            n_tuples += "TUPLE" in operation.name
-            if n_tuples > MAX_TUPLES or "PUT" in operation.name and argument > len(content):
-                raise pickle.UnpicklingError("it makes more objects than a data file needs")
+        _look_through(content)
         loaded = _SafeUnpickler(io.BytesIO(content)).load()
     except Exception as problem:  # broken bytes can make an unpickler raise anything
-        found = f"{len(content)} bytes, {content[:9]!r}..., that cannot be loaded ({problem})"
-        raise error(f"found {found}; expected a pickled dict of arrays and text.") from problem
+        reason = textwrap.shorten(str(problem), 200)
+        found = f"{len(content)} bytes, {content[:9]!r}..., that cannot be loaded ({reason})"
+        raise error(f"found {found}; expected a pickled dict of arrays and text.") from None
     if not isinstance(loaded, dict):
         raise error(f"found a {type(loaded).__name__}; expected a dict.")
     if missing := [key for key in keys if key not in loaded]:
@@ -147,7 +167,7 @@ def _read_dict(path, keys):
     if not (isinstance(vocab, list) and all(isinstance(word, str) for word in vocab)):
         raise error(f"vocab: found a {type(vocab).__name__}; expected a list of str.")
     if len(vocab) < 2 or vocab[0] != "[MASK]" or len(set(vocab)) < len(vocab):
-        found = f"{len(vocab)} words, {len(set(vocab))} different ones, the first {vocab[:1]}"
+        found = f"{len(vocab)} words, {len(set(vocab))} different ones, the first {reprlib.repr(vocab[:1])}"
         raise error(f"vocab: found {found}; expected different words, the first [MASK].")
     return {name: getattr(value, "array", value) for name, value in loaded.items()}
 
