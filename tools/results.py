@@ -5,10 +5,12 @@ import html
 import io
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pypandoc
+from tqdm import tqdm
 
 from tools.files import write_atomically
 from tools.questions import QUESTIONS
@@ -121,7 +123,9 @@ def feedback_page(result):
 
 
 def markdown_to_html(text):
-    """HTML with MathML, which browsers show without help; the text itself if pandoc fails."""
+    """HTML of an answer. Formulas become MathML, which browsers show without help."""
+    if "$" not in text:  # pandoc takes its time
+        return f"<pre>{html.escape(text)}</pre>"
     try:
         options = {"format": "commonmark_x", "extra_args": ["--mathml"]}
         return pypandoc.convert_text(text[:MAX_ANSWER], "html", **options)
@@ -195,8 +199,12 @@ def write_results(folder, results, reference_answers):
         name = file_name(result.student)
         write_atomically(folder / "feedback" / f"{name}.html", feedback_page(result).encode())
         write_atomically(folder / "gradescope" / f"{name}.json", gradescope_json(result).encode())
-    for question in QUESTIONS:
-        if question.is_written:
-            text = rubric_page(question, reference_answers[question.number], results)
-            write_atomically(folder / "written_answers" / f"{question.number}.html", text.encode())
     write_atomically(folder / "results.csv", csv_table(results).encode())
+
+    def write_rubric_page(question):
+        text = rubric_page(question, reference_answers[question.number], results)
+        write_atomically(folder / "written_answers" / f"{question.number}.html", text.encode())
+
+    written = [question for question in QUESTIONS if question.is_written]
+    with ThreadPoolExecutor(len(written)) as pool:
+        list(tqdm(pool.map(write_rubric_page, written), "answers", len(written), leave=False))

@@ -67,7 +67,9 @@ def read_notebook(path):
         raise SubmissionError("the file is empty")
     try:
         node = json.loads(content.decode("utf-8-sig"))
-        notebook = nbformat.convert(nbformat.from_dict(node), 4)
+        notebook = nbformat.from_dict(node)
+        if notebook.get("nbformat", 4) < 4:
+            notebook = nbformat.convert(notebook, 4)
         cells = list(notebook.cells)
         for cell in cells:
             cell.source = "".join(cell.source)  # a list of lines, or a str
