@@ -2,7 +2,6 @@
 
 import json
 import re
-import warnings
 from pathlib import Path
 
 import nbformat
@@ -40,10 +39,9 @@ class NotebookError(ValueError):
 
 
 def read_notebook(path):
-    """The notebook node of a file.
+    """The notebook node of a file, mended by `mend`.
 
-    Cells have a str as their source, dicts as their metadata, and lists of dicts as their outputs,
-    whatever the file holds. Raises NotebookError, or OSError if the file cannot be read.
+    Raises NotebookError, or OSError if the file cannot be read.
     """
     path = Path(path)
     if not path.is_file():
@@ -55,27 +53,33 @@ def read_notebook(path):
         )
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        if "cells" not in (content := json.loads(text)) and "worksheets" not in content:
-            raise ValueError("it has no cells")
-        with warnings.catch_warnings(action="ignore"):
-            notebook = nbformat.reads(text, as_version=4)
-        for cell in notebook.cells:
-            _mend(cell)
+        return mend(nbformat.convert(nbformat.from_dict(json.loads(text)), 4))
     except Exception as error:  # a broken file can make the parsers raise anything
         raise NotebookError(
             f"{path}: found no Jupyter notebook ({_one_line(error)}); open the notebook in "
             "Jupyter, save it, and give the file that ends in .ipynb"
         ) from error
-    return notebook
 
 
 def _one_line(error):
     return (str(error).strip() or type(error).__name__).split("\n")[0][:100]
 
 
-def _mend(cell):
-    """Give a cell the types that a cell should have."""
-    cell.source = cell.source if isinstance(cell.get("source"), str) else ""
+def mend(notebook):
+    """The notebook node, in place, with cells of the types that they should have.
+
+    Sources are str, metadata and attachments dicts, outputs lists of dicts, whatever they were, as
+    `nbformat.read` does not accept notebooks that break the format.
+    """
+    for cell in notebook.cells:
+        _mend_cell(cell)
+    return notebook
+
+
+def _mend_cell(cell):
+    cell.setdefault("cell_type", "raw")
+    source = cell.get("source")
+    cell.source = "".join(source) if isinstance(source, (str, list)) else ""
     for name in ("metadata", "attachments"):
         if not isinstance(cell.get(name), dict):
             cell[name] = nbformat.from_dict({})

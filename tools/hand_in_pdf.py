@@ -167,7 +167,7 @@ def combine(notebook_pdf, written, parts, written_last, title):
     for reader in documents:
         writer.append(reader, import_outline=False)
     for part in parts:
-        writer.add_outline_item(part.title, part.first - 1)
+        writer.add_outline_item(title=part.title, page_number=part.first - 1)
     writer.add_metadata({"/Title": title})
     stream = io.BytesIO()
     writer.write(stream)

@@ -200,10 +200,11 @@ def picture_at(address, attachments, folder):
     Raises PictureError if it is not there.
     """
     if address.startswith("attachment:"):
-        versions = attachments.get(unquote(address[len("attachment:") :])) or {}
-        for content in versions.values():
-            return "".join(content).encode() if "<svg" in content else from_base64(content)
-        raise PictureError(f"the picture {address}, which is not attached to the cell")
+        versions = attachments.get(unquote(address[len("attachment:") :]))
+        if not isinstance(versions, dict) or not versions:
+            raise PictureError(f"the picture {address}, which is not attached to the cell")
+        content = text_of(next(iter(versions.values())))
+        return content.encode() if "<svg" in content else from_base64(content)
     if address.startswith("data:"):
         kind, _, content = address.partition(",")
         return from_base64(content) if kind.endswith(";base64") else unquote(content).encode()
@@ -409,7 +410,8 @@ class NotebookTypesetter:
             text = shortened(overwritten(text_of(output.get("text"))))
             language = "stderr" if output.get("name") == "stderr" else "output"
         elif kind == "error":
-            text = shortened("\n".join(output.get("traceback", [])) or output.get("evalue", ""))
+            lines = output.get("traceback") or [f"{output.get('ename')}: {output.get('evalue')}"]
+            text = shortened("\n".join(map(str, lines)))
             language = "stderr"
         else:
             return self._data_pieces(output.get("data", {}), place)
