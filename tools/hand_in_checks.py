@@ -25,11 +25,11 @@ TENSORS = {
 FEWEST_GRADIENTS = 20  # lines of `print_gradients`
 CHECKED = re.compile(r"^ +hid_bias +\(\d+,\) ", re.MULTILINE)  # printed by `check_gradients`
 FINAL = re.compile(r"^final (training|validation|test) +cross-entropy: ", re.MULTILINE)
-PLOTS = {  # beginnings of lines that draw
-    "plt.show(": "the losses (2.1.4, 2.2.4)",
-    "trained_model.tsne_plot_representation(": "the map of the masked language model (2.3)",
-    "tsne_plot_GLoVe_representation(": "the map of the GLoVe vectors (2.3)",
-    "plot_2d_GLoVe_representation(": "the plot of the two-dimensional GLoVe vectors (2.3)",
+PLOTS = {  # what a line that draws begins with, and what it draws
+    r"plt\.show\(": "the losses (2.1.4, 2.2.4)",
+    r"\w+\.tsne_plot_representation\(": "the map of the masked language model (2.3)",
+    r"tsne_plot_GLoVe_representation\(": "the map of the GLoVe vectors (2.3)",
+    r"plot_2d_GLoVe_representation\(": "the plot of the two-dimensional GLoVe vectors (2.3)",
 }
 RUN_ALL = "restart the kernel, run all cells, and save"
 
@@ -124,43 +124,41 @@ def code_cells(notebook):
     ]
 
 
-def listed(numbers):
-    """Numbers of cells as text: "cell 3", "cells 3, 5"."""
-    shown = ", ".join(map(str, numbers[:8])) + (", ..." if len(numbers) > 8 else "")
-    return f"cell{'s' if len(numbers) > 1 else ''} {shown}"
+def place_of(number, cell):
+    """How messages tell a cell: its number, and the beginning of its first line."""
+    line = cell.source.strip().split("\n")[0]
+    return f"cell {number} ({line if len(line) <= 40 else line[:37] + '...'})"
 
 
 def run_misses(notebook):
     """Whether all cells were run, from top to bottom in one go, and without an error."""
     cells = code_cells(notebook)
-    found = []
-    idle = [number for number, cell in cells if cell.get("execution_count") is None]
     counts = [cell.get("execution_count") for _, cell in cells]
+    idle = [place_of(number, cell) for number, cell in cells if cell.get("execution_count") is None]
+    found = []
     if not cells:
         found.append("the notebook has no code: is it the right file?")
     elif len(idle) == len(cells):
         found.append(f"no cell has been run: {RUN_ALL}")
     elif idle:
-        found.append(f"{listed(idle)} not run: {RUN_ALL}")
+        others = f" and {len(idle) - 1} more" if len(idle) > 1 else ""
+        found.append(f"{idle[0]}{others} not run: {RUN_ALL}")
     elif counts != list(range(1, len(cells) + 1)):
-        wrong = [
-            number for (number, _), n, i in zip(cells, counts, range(1, 1 + len(cells))) if n != i
-        ]
-        found.append(
-            f"the cells were not run from top to bottom in one go (see cell {wrong[0]}): {RUN_ALL}"
-        )
+        found.append(f"the cells were not run from top to bottom in one go: {RUN_ALL}")
     for number, cell in cells:
         for output in cell.outputs:
             if output.get("output_type") == "error":
                 name = output.get("ename", "an error")
-                found.append(f"cell {number} stopped with {name}: mend it, then {RUN_ALL}")
+                found.append(
+                    f"{place_of(number, cell)} stopped with {name}: mend it, then {RUN_ALL}"
+                )
     return found
 
 
 def code_misses(notebook):
     """Whether any function is left as it was handed out."""
     return [
-        f"cell {number} still has `raise NotImplementedError`: write the code in its place"
+        f"{place_of(number, cell)} still raises NotImplementedError: put your code there"
         for number, cell in code_cells(notebook)
         if NOT_IMPLEMENTED.search(cell.source)
     ]
@@ -201,18 +199,15 @@ def training_misses(notebook):
 def plot_misses(notebook):
     """Whether each cell that draws shows its plot."""
     found = []
-    for call, name in PLOTS.items():
-        cells = [
-            (number, cell)
-            for number, cell in code_cells(notebook)
-            if any(line.startswith(call) for line in cell.source.splitlines())
-        ]
+    for call, drawing in PLOTS.items():
+        starts_a_line = re.compile(rf"^{call}", re.MULTILINE)
+        cells = [(n, cell) for n, cell in code_cells(notebook) if starts_a_line.search(cell.source)]
         if not cells:
-            found.append(f"no cell calls {call}...), which draws {name}: put the call back")
+            found.append(f"no cell draws {drawing}: put the call back that was in the notebook")
         for number, cell in cells:
             kinds = {kind for output in cell.outputs for kind in output.data}
             if not any(kind.startswith("image/") for kind in kinds):
-                found.append(f"cell {number} does not show {name}: {RUN_ALL}")
+                found.append(f"{place_of(number, cell)} does not show {drawing}: {RUN_ALL}")
     return found
 
 

@@ -1,6 +1,7 @@
 """One PDF of a notebook and of the written part, in which each question has pages of its own."""
 
 import io
+import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from tools.notebook_markdown import (
 )
 from tools.questions import QUESTIONS
 from tools.typeset import PAPERS, TEMPLATE, TypesetError, compile_typst, query_typst
+
+logging.getLogger("pypdf").setLevel(logging.ERROR)  # it repairs small defects, and reports each
 
 WRITTEN_TITLE = "Written problems"
 

@@ -26,6 +26,7 @@ from nbconvert.filters.markdown_mistune import (
 )
 from PIL import Image
 
+from tools.hand_in_checks import place_of
 from tools.questions import QUESTIONS
 from tools.typeset import (
     INNER_NAME,
@@ -311,6 +312,13 @@ def columns_of(text):
     return max((len(row.find_all(["td", "th"])) for row in rows), default=0)
 
 
+def prefers_html(text, plain):
+    """Whether an output is better shown as its HTML than as its plain text."""
+    if "<table" in text:
+        return not plain or columns_of(text) <= MOST_COLUMNS
+    return bool(text) and plain[:1] in ("", "<")  # such as <IPython.core.display.HTML object>
+
+
 class NotebookTypesetter:
     """Turns the cells of a notebook into pieces.
 
@@ -332,7 +340,7 @@ class NotebookTypesetter:
 
     def pieces(self, cell, number):
         """Pieces of a cell, a list. number: of the cell, from 1, for messages."""
-        place = f"cell {number} ({first_line(cell)})"
+        place = place_of(number, cell)
         if cell.cell_type == "markdown":
             pieces = self._markdown_pieces(cell, place)
         else:
@@ -429,7 +437,7 @@ class NotebookTypesetter:
             if kind in data:
                 return [Piece(place, self._picture(kind, data[kind], plain, place), plain)]
         text = text_of(data.get("text/html"))
-        if "<table" in text and ("text/plain" not in data or columns_of(text) <= MOST_COLUMNS):
+        if prefers_html(text, text_of(data.get("text/plain"))):
             return [self._html_piece(printable(text), {}, plain, place)]
         for kind in ("text/markdown", "text/latex"):
             if kind in data:
@@ -454,12 +462,6 @@ def grade_id(cell):
 
 def is_answer(cell):
     return cell.metadata.get("nbgrader", {}).get("solution", False)
-
-
-def first_line(cell):
-    """How messages tell a cell: the beginning of its first line that is not empty."""
-    lines = cell.source.strip().split("\n")
-    return lines[0] if len(lines[0]) <= 40 else lines[0][:37] + "..."
 
 
 def text_of(value):
