@@ -9,6 +9,7 @@ import io
 import json
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 import checking
 from tools.answer_key import answer_key
@@ -39,6 +40,9 @@ def results(data):
         ],
         "GLoVe": float(glove_loss),
         "NumPy": np.__version__,
+        "threads": max(
+            lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"
+        ),
     }
 
 
