@@ -20,6 +20,7 @@ from data_files import (  # noqa: F401 -- the notebook finds the loading here
     load_data,
     load_partially_trained,
     require_array,
+    require_parameters,
 )
 
 STEP = 2.0**-11
@@ -287,6 +288,9 @@ def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe):
 def _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual):
     """The tensors of a random problem, by name."""
     problem = _GLoVe_problem(model, has_symmetric_residual)
+    value = _call("loss_GLoVe", loss_GLoVe, {}, **problem)
+    if not isinstance(value, (int, float, np.floating)):
+        raise GradientCheckError(f"loss_GLoVe returns {str(value)[:40]}...; expected a number.")
     result = _call("grad_GLoVe", grad_GLoVe, {}, **problem)
     if not isinstance(result, (tuple, list)) or len(result) != 4:
         raise GradientCheckError(
@@ -351,16 +355,20 @@ class _Batch:
     """A float64 copy of a model, a masked batch, and what the model computes for it."""
 
     def __init__(self, model, inputs, mask):
-        self.V = len(model.vocab)
-        self.D = np.shape(model.params.word_embedding_weights)[1]
-        self.N = np.shape(model.params.embed_to_hid_weights)[1] // self.D
+        vocab, params = getattr(model, "vocab", None), getattr(model, "params", None)
+        if not isinstance(vocab, list) or params is None:
+            found = f"{type(model).__name__} without params or a list vocab"
+            raise ValueError(f"model: found a {found}; expected a Model with both.")
+        params = {k: getattr(params, k, None) for k in PARAMETERS}
+        self.V, self.N = len(vocab), require_parameters(ValueError, params, len(vocab))
+        self.D = params["word_embedding_weights"].shape[1]
         require_array(ValueError, "inputs", inputs, (None, self.N), "iu", 1, self.V - 1)
         require_array(ValueError, "mask", mask, inputs.shape, "iub", 0, 1)
         if not (mask.sum(axis=1) == 1).all():
             raise ValueError("mask: found other rows; expected a single 1 in each row.")
         self.words, self.mask = inputs.astype(int), mask.astype(int)
         self.inputs = self.words * (1 - self.mask)  # (B, N), 0 at the hidden words
-        params = {k: np.array(getattr(model.params, k), np.float64) for k in PARAMETERS}
+        params = {k: np.array(array, np.float64) for k, array in params.items()}
         self.model = type(model)(type(model.params)(**params), list(model.vocab))
         self.targets = self.model.indicator_matrix(self.words * self.mask)  # (B, NV)
         self.activations = self.model.compute_activations(self.inputs)

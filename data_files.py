@@ -20,9 +20,8 @@ PARAMETERS = (  # from the output backwards: a mistake in one can spoil those af
     "embed_to_hid_weights",
     "word_embedding_weights",
 )
+MAX_OPERATIONS = 200_000  # in a pickle; one of 250 words has 700, or 9000 if they are numpy.str_
 MAX_TUPLES = 5000  # in a pickle; one of 250 words has 20, or 1000 if the words are numpy.str_
-# Operations after which a tuple may be what comes next into the memo.
-MAY_BE_TUPLE = re.compile("TUPLE|BUILD|POP|APPEND|ITEM")
 
 
 class DataFileError(ValueError):
@@ -122,18 +121,20 @@ def _look_through(content):
     deeply nested tuples would crash Python, and the hash of one that holds its predecessor twice,
     and so on, would take for ever. So no tuple may be used again.
     """
-    n_tuples, on_top, is_tuple = 0, "", {}  # the last by memo number
-    for operation, argument, _ in pickletools.genops(content):
+    n_tuples, last, may_be_tuple = 0, "", {}  # by memo number
+    for number, (operation, argument, _) in enumerate(pickletools.genops(content)):
         name = operation.name
         n_tuples += "TUPLE" in name
-        if n_tuples > MAX_TUPLES or "PUT" in name and argument > len(content):
+        is_too_long = number > MAX_OPERATIONS or n_tuples > MAX_TUPLES
+        if is_too_long or "PUT" in name and argument > len(content):
             raise pickle.UnpicklingError("it makes more objects than a data file needs")
-        if name == "DUP" or "GET" in name and is_tuple.get(argument):
+        if name == "DUP" or "GET" in name and may_be_tuple.get(argument):
             raise pickle.UnpicklingError("it uses a tuple twice, as no data file does")
         if name == "MEMOIZE" or "PUT" in name:
-            is_tuple[argument if "PUT" in name else len(is_tuple)] = MAY_BE_TUPLE.search(on_top)
+            place = argument if "PUT" in name else len(may_be_tuple)
+            may_be_tuple[place] = re.search("TUPLE|BUILD|POP|APPEND|ITEM", last)
         else:
-            on_top = name
+            last = name
 
 
 def _file_error(path):
@@ -147,10 +148,11 @@ def _read_dict(path, keys):
     error = _file_error(path)
     try:
         content = Path(path).read_bytes()
-    except OSError as problem:
+    except (OSError, TypeError, ValueError) as problem:
+        reason = getattr(problem, "strerror", problem)
         raise DataFileError(
-            f"{path}: cannot be read from the folder {Path.cwd()} ({problem.strerror}). Put the "
-            "files of the assignment beside the notebook, and start the notebook in their folder."
+            f"{path}: cannot be read from the folder {Path.cwd()} ({reason}). Put the files "
+            "of the assignment beside the notebook, and start the notebook in their folder."
         ) from None
     try:
         _look_through(content)
@@ -167,9 +169,26 @@ def _read_dict(path, keys):
     if not (isinstance(vocab, list) and all(isinstance(word, str) for word in vocab)):
         raise error(f"vocab: found a {type(vocab).__name__}; expected a list of str.")
     if len(vocab) < 2 or vocab[0] != "[MASK]" or len(set(vocab)) < len(vocab):
-        found = f"{len(vocab)} words, {len(set(vocab))} different ones, the first {reprlib.repr(vocab[:1])}"
+        first = reprlib.repr(vocab[:1])
+        found = f"{len(vocab)} words, {len(set(vocab))} different ones, the first {first}"
         raise error(f"vocab: found {found}; expected different words, the first [MASK].")
     return {name: getattr(value, "array", value) for name, value in loaded.items()}
+
+
+def require_parameters(error, found, V):
+    """N, if the arrays in a dict fit each other and V words; otherwise raises error(text)."""
+
+    def require(name, *shape):
+        return require_array(error, name, found[name], shape, "f")
+
+    D = require("word_embedding_weights", V, None).shape[1]
+    H, N_D = require("embed_to_hid_weights", None, None).shape
+    if N_D % D:
+        raise error(f"embed_to_hid_weights: found {N_D} columns; expected a multiple of {D}.")
+    require("hid_bias", H)
+    require("hid_to_output_weights", N_D // D * V, H)
+    require("output_bias", N_D // D * V)
+    return N_D // D
 
 
 def load_data(path="data.pk"):
@@ -209,15 +228,5 @@ def load_partially_trained(path="partially_trained.pk", vocab=None):
     V = len(found["vocab"])
     if vocab is not None and list(vocab) != found["vocab"]:
         raise error(f"vocab: found other words ({V}) than in the data file ({len(vocab)}).")
-
-    def require(name, *shape):
-        return require_array(error, name, found[name], shape, "f")
-
-    D = require("word_embedding_weights", V, None).shape[1]
-    H, N_D = require("embed_to_hid_weights", None, None).shape
-    if N_D % D:
-        raise error(f"embed_to_hid_weights: found {N_D} columns; expected a multiple of {D}.")
-    require("hid_bias", H)
-    require("hid_to_output_weights", N_D // D * V, H)
-    require("output_bias", N_D // D * V)
+    require_parameters(error, found, V)
     return {"vocab": found["vocab"]} | {k: found[k].astype(np.float64) for k in PARAMETERS}

@@ -278,7 +278,7 @@ BAD_WINDOWS = [
     ("three axes", np.ones((2, 4, 1), int), "shape (2, 4, 1)"),
     ("other length", np.ones((5, 3), int), "expected shape (any, 4)"),
     ("floats", np.ones((5, 4)), "dtype float64"),
-    ("booleans", np.ones((5, 4), bool), "dtype b1"),
+    ("booleans", np.ones((5, 4), bool), "dtype 'b1'"),
     ("text", np.full((5, 4), "the"), "dtype <U3"),
     ("empty", np.ones((0, 4), int), ""),  # NumPy gives an empty buffer another wording
     ("a mask", with_entry(0), "values from 0 to"),

@@ -1,0 +1,370 @@
+"""Bad input, wherever a user can put it in: one clear error, quickly, and nothing else happens."""
+
+import dataclasses
+import importlib
+import os
+import pickle
+import re
+import subprocess
+import sys
+import time
+import traceback
+import tracemalloc
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+from broken_files import SPLITS, attacks, broken_files, small_data, small_parameters, texts
+
+import checking
+from tools import make_data
+from tools.files import ROOT
+
+SECONDS = 3  # for one file
+LINE = 700  # letters of the longest message: a paragraph
+
+
+def assert_clear(error, *words, frames=6):
+    """The error is a paragraph that contains the words, and shows few frames of our own."""
+    message = str(error)
+    assert "\n" not in message and 20 < len(message) < LINE
+    assert message.isprintable(), message
+    for word in words:
+        assert word in message
+    assert len(traceback.extract_tb(error.__traceback__)) <= frames
+    shown = "".join(traceback.format_exception(error))
+    assert "During handling" not in shown and "direct cause" not in shown
+
+
+@pytest.fixture(scope="module")
+def mark(tmp_path_factory):
+    """What an attack would create if it were run."""
+    return tmp_path_factory.mktemp("mark") / "mark"
+
+
+@pytest.fixture(scope="module")
+def contents(mark):
+    return broken_files(mark)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working directory, in which an attack would find a module `canary` to import."""
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "canary.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(modules)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return work
+
+
+# Data files
+
+CASES = list(broken_files("mark"))
+
+
+def test_there_are_many_kinds():
+    names = {name for _, name in CASES}
+    assert len(names) >= 300
+    assert len(attacks("mark")) >= 100
+    assert len({content for (loader, _), content in broken_files("mark").items()}) >= 300
+
+
+@pytest.mark.parametrize("loader, name", CASES)
+def test_a_broken_file_gives_one_clear_error(loader, name, contents, mark, folder):
+    path = folder / "some.pk"
+    path.write_bytes(contents[loader, name])
+    modules = {name for name in sys.modules if not name.startswith("encodings")}
+    tracemalloc.start()
+    start = time.process_time()
+    with pytest.raises(checking.DataFileError) as caught:
+        if loader == "load_data":
+            checking.load_data(path)
+        else:
+            checking.load_partially_trained(path, small_data()["vocab"])
+    elapsed = time.process_time() - start
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert_clear(caught.value, str(path), "found", "assignment")
+    assert elapsed < SECONDS
+    assert peak < 20 * path.stat().st_size + 1e6
+    assert not mark.exists()
+    assert not {name for name in sys.modules if not name.startswith("encodings")} - modules
+    assert list(folder.iterdir()) == [path]
+    assert path.read_bytes() == contents[loader, name]
+
+
+def test_the_whole_files_of_which_these_are_broken_load(folder):
+    path = folder / "some.pk"
+    path.write_bytes(pickle.dumps(small_data()))
+    assert set(checking.load_data(path)) == {
+        "vocab",
+        *(f"{split}_{kind}" for split in SPLITS for kind in ("inputs", "targets")),
+    }
+    path.write_bytes(pickle.dumps(small_parameters()))
+    checking.load_partially_trained(path, small_data()["vocab"])
+
+
+@pytest.mark.parametrize("path", ["", ".", "none.pk", "none/some.pk", "a" * 300, "/dev/null"])
+def test_what_is_no_file_is_named(path, folder):
+    for load in (checking.load_data, checking.load_partially_trained):
+        with pytest.raises(checking.DataFileError) as caught:
+            load(path)
+        assert_clear(caught.value, path, "assignment")
+
+
+@pytest.mark.parametrize("path", [None, 3.5, ["data.pk"], b"data.pk"])
+def test_what_is_no_path_is_named(path, folder):
+    for load in (checking.load_data, checking.load_partially_trained):
+        with pytest.raises(checking.DataFileError) as caught:
+            load(path)
+        assert_clear(caught.value, str(path), "assignment")
+
+
+# Arguments of the functions that a notebook calls
+
+
+def replaced(small, **changes):
+    """The small model with some parameters changed."""
+    return small.Model(dataclasses.replace(small.model.params, **changes), small.vocab)
+
+
+MODELS = {  # what is given for the model, and words of the error
+    "nothing": (lambda small: None, "model: found a NoneType"),
+    "the class": (lambda small: small.Model, "model: found a type"),
+    "parameters": (lambda small: small.model.params, "model: found a Params"),
+    "a model without parameters": (lambda small: small.Model(None, small.vocab), "model: found"),
+    "a model without words": (lambda small: small.Model(small.model.params, None), "a list vocab"),
+    "a model of fewer words": (
+        lambda small: small.Model(small.model.params, small.vocab[:5]),
+        "expected shape (5, any)",
+    ),
+}
+CHANGES = {
+    "shorter": (lambda array: array[:-1], "found shape"),
+    "with another axis": (lambda array: array[..., np.newaxis], "found shape"),
+    "with NaN": (lambda array: array * np.nan, "NaN or infinite"),
+    "with infinities": (lambda array: array + np.inf, "NaN or infinite"),
+    "as text": (lambda array: array.astype(str), "found dtype"),
+    "as whole numbers": (lambda array: array.astype(int), "found dtype"),
+    "complex": (lambda array: array.astype(complex), "found dtype"),
+    "as a list": (lambda array: array.tolist(), "type list"),
+    "missing": (lambda array: None, "NoneType"),
+}
+BATCHES = {
+    "no inputs": (lambda small: (None, small.mask), "inputs: found an object of type NoneType"),
+    "inputs as a list": (lambda small: (small.inputs.tolist(), small.mask), "inputs: found"),
+    "masked inputs": (lambda small: (small.inputs * (1 - small.mask), small.mask), "expected 1 to"),
+    "both exchanged": (lambda small: (small.mask, small.inputs), "inputs: found values from 0"),
+    "a mask of floats": (lambda small: (small.inputs, small.mask * 1.0), "mask: found dtype"),
+    "a mask of fewer rows": (lambda small: (small.inputs, small.mask[:-1]), "mask: found shape"),
+    "a mask of zeros": (lambda small: (small.inputs, small.mask * 0), "a single 1 in each row"),
+}
+CHECKS = [checking.check_loss_derivative, checking.check_gradients, checking.print_gradients]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_that_is_none_is_named(small, check, name, capsys):
+    make, words = MODELS[name]
+    with pytest.raises(ValueError) as caught:
+        check(make(small), small.inputs, small.mask)
+    assert_clear(caught.value, words, "expected", frames=8)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("parameter", checking.PARAMETERS)
+@pytest.mark.parametrize("name", CHANGES)
+def test_parameters_that_do_not_fit_are_named(small, parameter, name):
+    change, words = CHANGES[name]
+    array = change(getattr(small.model.params, parameter))
+    for check in CHECKS:
+        with pytest.raises(ValueError) as caught:
+            check(replaced(small, **{parameter: array}), small.inputs, small.mask)
+        assert_clear(caught.value, words, "expected", frames=8)
+        if words != "found shape":  # which of two shapes is wrong, nobody knows
+            assert parameter in str(caught.value)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_batch_that_does_not_fit_is_named(small, check, name):
+    make, words = BATCHES[name]
+    with pytest.raises(ValueError) as caught:
+        check(small.model, *make(small))
+    assert_clear(caught.value, words, "expected", frames=8)
+
+
+@pytest.mark.parametrize("value", [None, "text", 1j, np.ones(3), (1, 2), [[1], [2, 3]]], ids=str)
+def test_a_loss_that_is_no_number_is_named(small, value):
+    with pytest.raises(checking.GradientCheckError) as caught:
+        checking.check_GLoVe_gradients(lambda *_: value, small.grad_GLoVe)
+    assert_clear(caught.value, "loss_GLoVe returns", "expected a number", frames=8)
+
+
+@pytest.mark.parametrize("functions", ["None, loss", "grad, None", "None, None"])
+def test_functions_that_are_missing_are_named(small, functions):
+    values = {"None": None, "loss": small.loss_GLoVe, "grad": small.grad_GLoVe}
+    grad, loss = (values[name] for name in functions.split(", "))
+    with pytest.raises(checking.GradientCheckError) as caught:
+        checking.check_GLoVe_gradients(loss, grad)
+    assert_clear(caught.value, "is not written yet", frames=8)
+
+
+@pytest.mark.parametrize("word", ["zebra", "", "A", "a b", 3, None, ("a",), b"a"], ids=repr)
+def test_an_unknown_word_is_named(small, word, capsys):
+    calls = [
+        lambda: small.model.display_nearest_words(word),
+        lambda: small.model.word_distance("a", word),
+        lambda: small.model.word_distance(word, "a"),
+        lambda: small.analogy(small.model, "a", "b", word),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError) as caught:
+            call()
+        assert_clear(caught.value, repr(word), "vocabulary", frames=6)
+
+
+# Command lines
+
+
+def run_tool(*arguments, folder):
+    """A finished run of a tool; the folder is its last argument's and holds nothing else."""
+    command = [sys.executable, "-m", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=60)
+
+
+def assert_refused(run, *words, status=(1, 2)):
+    assert run.returncode in status
+    assert run.stdout == b""
+    errors = run.stderr.decode()
+    assert "Traceback" not in errors and 'File "' not in errors
+    message = re.split(r"[\r\n]", errors.strip())[-1]  # what is before is usage, or a progress bar
+    assert 20 < len(message) < LINE
+    for word in words:
+        assert word in message
+
+
+def in_process(main, arguments, monkeypatch, capsys):
+    """Run `main` of a tool here, which is faster; returns status, output and errors."""
+    monkeypatch.setattr(sys, "argv", ["tool", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return SimpleNamespace(
+        returncode=caught.value.code,
+        **{
+            name: text.encode()
+            for name, text in zip(("stdout", "stderr"), capsys.readouterr(), strict=True)
+        },
+    )
+
+
+@pytest.mark.parametrize("name", texts())
+def test_a_broken_text_gives_one_clear_line(name, folder, monkeypatch, capsys):
+    content, words = texts()[name]
+    text, output = folder / "text.txt", folder / "own.pk"
+    text.write_bytes(content)
+    run = in_process(make_data.main, [text, "-o", output], monkeypatch, capsys)
+    assert_refused(run, words)
+    assert list(folder.iterdir()) == [text]
+
+
+TEXT = "the cat sat on the mat .\n"
+COMMANDS = {  # arguments, and words of the last line
+    "data: no such text": ("make_data none.txt", "none.txt: cannot be read"),
+    "data: a folder as text": ("make_data .", "directory"),
+    "data: no words": ("make_data text.txt --vocab-size 0", "--vocab-size: found '0'"),
+    "data: fewer than no words": ("make_data text.txt --vocab-size -1", "--vocab-size: found '-1'"),
+    "data: half a word": ("make_data text.txt --vocab-size 1.5", "--vocab-size: found '1.5'"),
+    "data: a word for a number": ("make_data --vocab-size many", "found 'many'"),
+    "data: more words than there are": ("make_data text.txt --vocab-size 7", "--vocab-size 6"),
+    "data: no windows": ("make_data text.txt --windows 0 0 0", "--windows: found '0'"),
+    "data: negative windows": ("make_data text.txt --windows 5 5 -5", "--windows: found '-5'"),
+    "data: two splits": ("make_data text.txt --windows 5 5", "--windows: expected 3"),
+    "data: a negative seed": ("make_data text.txt --seed -1", "--seed: found '-1'"),
+    "data: a large seed": ("make_data text.txt --seed 4294967296", "from 0 to 4294967295"),
+    "data: an unknown option": ("make_data text.txt --fast", "--fast"),
+    "data: two texts": ("make_data text.txt text.txt", "unrecognized arguments"),
+    "corpus: no sentences": ("make_corpus --sentences 0 -o x", "--sentences: found '0'"),
+    "corpus: a negative seed": ("make_corpus --seed -1 -o x", "--seed: found '-1'"),
+    "corpus: no such grammar": ("make_corpus --grammar none -o x", "none: cannot be read"),
+    "corpus: a text as grammar": ("make_corpus --grammar text.txt -o x", "text.txt:1: found"),
+    "corpus: a data file as grammar": ("make_corpus --grammar data.pk -o x", "cannot be read"),
+    "corpus: no such folder": ("make_corpus --sentences 1 -o none/x", "none/x: cannot be written"),
+    "corpus: a folder": ("make_corpus --sentences 1 -o .", "cannot be written"),
+    "parameters: no such data": ("make_partially_trained --data none -o x", "none: cannot be read"),
+    "parameters: a folder as data": ("make_partially_trained --data . -o x", "directory"),
+    "parameters: a text as data": (
+        "make_partially_trained --data text.txt -o x",
+        "text.txt: found",
+    ),
+    "parameters: broken data": ("make_partially_trained --data data.pk -o x", "data.pk: found"),
+    "parameters: little data": ("make_partially_trained --data few.pk -o x", "found 20 windows"),
+    "parameters: a negative seed": ("make_partially_trained --seed -1 -o x", "--seed: found '-1'"),
+    "key: no such data": ("answer_key --data none", "none: cannot be read"),
+    "key: broken data": ("answer_key --data data.pk", "data.pk: found"),
+    "key: an unknown option": ("answer_key --year 2026", "--year"),
+    "measuring: no such data": ("measure_training --data none", "none: cannot be read"),
+    "measuring: broken data": ("measure_training --data data.pk", "data.pk: found"),
+    "written: no such folder": ("make_written -o none", "none is no folder"),
+    "written: a file for a folder": ("make_written -o text.txt", "text.txt is no folder"),
+    "written: an unknown paper": ("make_written --paper a0", "invalid choice: 'a0'"),
+    "notebook: no such file": ("run_notebook none.ipynb", "none.ipynb"),
+    "notebook: a folder": ("run_notebook .", "directory"),
+    "notebook: a text": ("run_notebook text.txt", "text.txt: cannot be read as a notebook"),
+    "notebook: a data file": ("run_notebook data.pk", "data.pk: cannot be read as a notebook"),
+    "notebook: an empty file": ("run_notebook empty", "empty: cannot be read as a notebook"),
+    "notebook: some JSON": ("run_notebook some.json", "some.json: cannot be read as a notebook"),
+    "notebook: JSON that is a list": ("run_notebook list.json", "cannot be read as a notebook"),
+    "notebook: a bad cell": ("run_notebook cell.json", "cannot be read as a notebook"),
+}
+FILES = {
+    "text.txt": TEXT.encode(),
+    "data.pk": pickle.dumps([1]),
+    "few.pk": pickle.dumps(small_data()),
+    "empty": b"",
+    "some.json": b'{"a": 1}',
+    "list.json": b"[1, 2]",
+    "cell.json": b'{"cells": [{"a": 1}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_bad_command_line_gives_one_clear_line(name, folder, monkeypatch, capsys):
+    command, words = COMMANDS[name]
+    for file, content in FILES.items():
+        (folder / file).write_bytes(content)
+    tool, *arguments = command.split()
+    if tool == "make_data":
+        arguments += ["-o", "x"]
+    main = importlib.import_module(f"tools.{tool}").main
+    assert_refused(in_process(main, arguments, monkeypatch, capsys), words)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == FILES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", sorted({command.split()[0] for command, _ in COMMANDS.values()}))
+def test_a_tool_in_a_process_of_its_own_refuses_an_unknown_option(tool, folder):
+    run = run_tool(f"tools.{tool}", "--nonsense", folder=folder)
+    assert_refused(run, "unrecognized arguments: --nonsense", status=(2,))
+
+
+def test_the_shell_sees_one_line_and_a_status(folder):
+    run = run_tool("tools.make_data", "none.txt", folder=folder)
+    assert_refused(run, "make_data: none.txt: cannot be read", status=(1,))
+    assert len(run.stderr.decode().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_notebook_that_fails_is_not_saved(folder):
+    for source, words in [("1 / 0", "ZeroDivisionError"), ("import os; os._exit(1)", "ied")]:
+        path = folder / "failing.ipynb"
+        cells = [nbformat.v4.new_code_cell(source)]
+        path.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
+        before = path.read_bytes()
+        assert_refused(run_tool("tools.run_notebook", path, folder=folder), words, status=(1,))
+        assert path.read_bytes() == before
