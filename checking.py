@@ -253,8 +253,8 @@ def _call(name, function, watched, **arguments):
         result = function(*arguments.values())
     except NotImplementedError:
         raise GradientCheckError(
-            f"{name} is not written yet, or still contains the line raise NotImplementedError(). "
-            "Write it, run its cell, and then this one again."
+            f"{name} is not written yet, or still contains the line raise NotImplementedError(...)."
+            " Write it, run its cell, and then this one again."
         ) from None
     after = dict(_arrays(arguments | watched))
     if changed := [k for k in before if not np.array_equal(before[k], after.get(k))]:

@@ -417,7 +417,7 @@ def test_right_back_propagate_passes_beside_a_wrong_derivative(function, capsys)
 def test_gaps_are_named():
     message = error_of(subclass(compute_loss_derivative=not_written))
     assert message.startswith("compute_loss_derivative is not written yet, or still contains")
-    assert "the line raise NotImplementedError(). Write it, run its cell" in message
+    assert "the line raise NotImplementedError(...). Write it, run its cell" in message
     message = error_of(subclass(back_propagate=not_written))
     assert message.startswith("back_propagate is not written yet")
     message = error_of(
