@@ -412,6 +412,7 @@ FORMULAS = [
     r"$$\nu=1 \\ \xi=2$$",
     r"$\newcommand{\half}{\frac12} \half$",
     r"$\bm{\rho}=1$",
+    r"$$\tau=1 \label{t}$$",
     r"$\half\pi$",
 ]
 
@@ -421,8 +422,13 @@ def test_formulas_of_all_kinds_that_jupyter_accepts():
     text = text_of(reader)
     assert warnings == []
     assert "\\" not in text and "$" not in text and "(7)" in text
-    for letter in "𝛼𝛽𝛾𝛿𝜁𝜂𝜃𝜅𝜆𝜇𝜈𝜉𝝆𝜋":
+    for letter in "𝛼𝛽𝛾𝛿𝜁𝜂𝜃𝜅𝜆𝜇𝜈𝜉𝝆𝜋𝜏":
         assert letter in text, letter
+
+
+def test_links_to_places_that_are_not_there():
+    reader, warnings = pdf_of(new_markdown_cell("See [above](#nowhere), [here](https://x.org)."))
+    assert "See above, here." in text_of(reader) and warnings == []
 
 
 def test_code_and_money_are_no_formulas():
