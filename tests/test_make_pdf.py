@@ -390,7 +390,7 @@ def test_questions_are_found_in_merged_cells_and_by_the_id_of_a_cell(tmp_path):
     cells = [
         new_markdown_cell("intro\n### 2.1.1 Number\n\none\n\n```\n# 3.5 no section\n```\n"),
         new_markdown_cell("its title is gone", metadata=nbgrader(q_2_1_2)),
-        new_markdown_cell("### 2.1.1 again\n### 2.1.10 none"),
+        new_markdown_cell("### 2.1.1 again\n### 2.1.10 none\n### 2.1.2 later"),
     ]
     _, parts, warnings = hand_in_pdf.make_pdf(
         read_notebook(saved(new_notebook(cells=cells), tmp_path)), NAME
