@@ -1,6 +1,7 @@
 """Bad input, wherever a user can put it in: one clear error, quickly, and nothing else happens."""
 
 import dataclasses
+import faulthandler
 import importlib
 import os
 import pickle
@@ -20,6 +21,9 @@ from broken_files import SPLITS, attacks, broken_files, small_data, small_parame
 import checking
 from tools import make_data
 from tools.files import ROOT
+
+# What pickletools says of broken text goes to developers only.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pickletools")
 
 SECONDS = 3  # for one file
 LINE = 700  # letters of the longest message: a paragraph
@@ -78,6 +82,7 @@ def test_a_broken_file_gives_one_clear_error(loader, name, contents, mark, folde
     path = folder / "some.pk"
     path.write_bytes(contents[loader, name])
     modules = {name for name in sys.modules if not name.startswith("encodings")}
+    faulthandler.dump_traceback_later(60, exit=True)  # what hangs in C listens to nothing else
     tracemalloc.start()
     start = time.process_time()
     with pytest.raises(checking.DataFileError) as caught:
@@ -88,6 +93,7 @@ def test_a_broken_file_gives_one_clear_error(loader, name, contents, mark, folde
     elapsed = time.process_time() - start
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    faulthandler.cancel_dump_traceback_later()
     assert_clear(caught.value, str(path), "found", "assignment")
     assert elapsed < SECONDS
     assert peak < 20 * path.stat().st_size + 1e6
@@ -106,6 +112,32 @@ def test_the_whole_files_of_which_these_are_broken_load(folder):
     }
     path.write_bytes(pickle.dumps(small_parameters()))
     checking.load_partially_trained(path, small_data()["vocab"])
+
+
+@pytest.mark.parametrize("make", [small_data, small_parameters], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_a_spliced_file_gives_a_clear_error_or_loads(make, protocol, folder):
+    """Pieces of the file cut out, repeated, moved or overwritten at random, many times over."""
+    content, path = pickle.dumps(make(), protocol), folder / "some.pk"
+    random = np.random.RandomState(protocol)
+    load = checking.load_data if make is small_data else checking.load_partially_trained
+    refused = 0
+    for _ in range(200):
+        a, b, c, d = sorted(random.randint(len(content), size=4))
+        path.write_bytes(
+            [
+                content[:a] + content[b:],
+                content[:b] + content[a:],
+                content[:a] + content[b:c] + content[a:b] + content[c:],
+                content[:a] + random.bytes(min(b - a, 8)) + content[b:],
+            ][random.randint(4)]
+        )
+        try:
+            load(path)
+        except checking.DataFileError as error:
+            assert_clear(error, str(path), "assignment")
+            refused += 1
+    assert refused > 150
 
 
 @pytest.mark.parametrize("path", ["", ".", "none.pk", "none/some.pk", "a" * 300, "/dev/null"])
