@@ -111,7 +111,7 @@ def test_without_pytorch_the_table_says_so(notebook, monkeypatch):
         "2 ms",
         "its six matrix products",
         "1 ms",
-        "2",
+        "2.00",
     ]
     assert cells(table, 3)[1:] == ["not installed", "not installed"]
 

@@ -107,7 +107,8 @@ def duration(value):
 def comparison_row(name, yardstick, figures):
     """A row of a table for what `compare` returned."""
     first, second, ratio = figures
-    return [name, duration(first), yardstick, duration(second), f"{ratio:.3g}"]
+    digits = 2 if ratio < 10 else 0
+    return [name, duration(first), yardstick, duration(second), f"{ratio:.{digits}f}"]
 
 
 COMPARISON = ["", "time", "compared with", "time", "ratio"]  # the head of such a table
