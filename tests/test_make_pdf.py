@@ -14,6 +14,7 @@ import pypdf
 import pytest
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+from PIL import Image
 
 from tools import hand_in_checks, hand_in_pdf, make_pdf
 from tools.files import NOTEBOOK, ROOT
@@ -257,6 +258,9 @@ def test_answers_are_found_without_the_ids_of_nbgrader(complete):
     for cell in complete.cells:
         cell.metadata = nbformat.from_dict({})
     assert misses(complete, NAME) == []
+    del complete.cells[cell_index(complete.cells, "### 2.1.1") + 1]
+    (miss,) = misses(complete, NAME)
+    assert "question 2.1.1 has no answer" in miss
 
 
 def test_the_line_that_marks_the_place_of_an_answer_may_stay_above_it(complete):
@@ -412,7 +416,6 @@ FORMULAS = [
     r"$$\nu=1 \\ \xi=2$$",
     r"$\newcommand{\half}{\frac12} \half$",
     r"$\bm{\rho}=1$",
-    r"$$\tau=1 \label{t}$$",
     r"$\half\pi$",
 ]
 
@@ -422,8 +425,13 @@ def test_formulas_of_all_kinds_that_jupyter_accepts():
     text = text_of(reader)
     assert warnings == []
     assert "\\" not in text and "$" not in text and "(7)" in text
-    for letter in "𝛼𝛽𝛾𝛿𝜁𝜂𝜃𝜅𝜆𝜇𝜈𝜉𝝆𝜋𝜏":
+    for letter in "𝛼𝛽𝛾𝛿𝜁𝜂𝜃𝜅𝜆𝜇𝜈𝜉𝝆𝜋":
         assert letter in text, letter
+
+
+def test_labels_of_formulas_are_left_out():
+    reader, warnings = pdf_of(new_markdown_cell("$$x=1 \\label{t}$$\n\n$$y=2 \\nonumber$$"))
+    assert "𝑥 = 1\n𝑦 = 2" in text_of(reader) and warnings == []
 
 
 def test_links_to_places_that_are_not_there():
@@ -558,6 +566,18 @@ def test_pictures_of_all_kinds_fit_on_the_page(tmp_path):
         assert 60 <= min(y, y + height) and max(y, y + height) <= 842 - 55
     assert abs(places[2][3] - 6 * 72) < 1  # 6 inches
     assert places[-1][3] == pytest.approx(200 * 72 / 96, abs=1)
+
+
+def test_photographs_keep_their_format_and_other_kinds_are_converted():
+    bitmap = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(bitmap, "BMP")
+    outputs = [
+        display(image_jpeg=as_base64(content)) for content in (picture("jpg"), bitmap.getvalue())
+    ]
+    reader, warnings = pdf_of(code("x", *outputs))
+    resources = reader.pages[0]["/Resources"]["/XObject"].values()
+    filters = sorted(item.get_object()["/Filter"] for item in resources)
+    assert filters == ["/DCTDecode", "/FlateDecode"] and warnings == []
 
 
 def test_svg_pictures_are_drawn():

@@ -160,8 +160,9 @@ class Pictures:
         """
         self.count += 1
         is_svg = content.lstrip()[:1] == b"<"
-        name = f"picture{self.count}." + ("svg" if is_svg else "png")
-        (self.folder / name).write_bytes(content if is_svg else self._png_or_jpeg(content))
+        kind, content = ("svg", content) if is_svg else self._png_or_jpeg(content)
+        name = f"picture{self.count}.{kind}"
+        (self.folder / name).write_bytes(content)
         if is_svg:
             try:
                 compile_typst(f'#image("{name}")', self.folder)
@@ -171,15 +172,15 @@ class Pictures:
 
     @staticmethod
     def _png_or_jpeg(content):
-        """The same bytes if typst knows their format; otherwise the picture as a PNG."""
+        """Kind and bytes of a picture: the same bytes if typst knows their kind, else a PNG."""
         try:
             with Image.open(io.BytesIO(content)) as picture:
                 picture.load()
-                if picture.format == "PNG":
-                    return content
+                if picture.format in ("PNG", "JPEG"):
+                    return picture.format.lower(), content
                 stream = io.BytesIO()
-                picture.convert("RGBA" if "A" in picture.getbands() else "RGB").save(stream, "PNG")
-                return stream.getvalue()
+                picture.convert("RGBA").save(stream, "PNG")
+                return "png", stream.getvalue()
         except Exception as error:  # damaged pictures make the decoders raise anything
             raise PictureError("a damaged picture, or one of an unknown kind") from error
 
