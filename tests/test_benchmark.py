@@ -148,10 +148,12 @@ def test_the_notebook_is_timed_by_section(tmp_path):
     ]
     path = tmp_path / "notebook.ipynb"
     nbformat.write(notebook, path)
+    inherited = bytearray(600_000_000)  # memory of the process that starts the notebook
     times, peak = benchmark.time_notebook(path)
+    assert len(inherited) == 600_000_000
     assert list(times) == ["set-up and data", "Section 2.1", "Section 2.2"]
     assert 0.6 <= times["Section 2.1"] < 5
-    assert 1e8 < peak < 2e9
+    assert peak is None or 0.09 < peak < 0.5
 
 
 def test_the_busy_process_works_while_it_should_and_ends():

@@ -76,16 +76,19 @@ def seconds(function, repeats=REPEATS):
 
 
 def interleaved(*functions, blocks=BLOCKS, repeats=REPEATS):
-    """Seconds of functions that are timed in turn, (blocks, number of functions)."""
+    """Seconds of functions that are timed in turn, (blocks, number of functions).
+
+    Each block has an order of its own, so that no function always follows the same other one.
+    """
+    rng = np.random.RandomState(SEED)
+    times = np.zeros((blocks, len(functions)))
     with threadpool_limits(limits=1, user_api="blas"):
         for function in functions:
             function()
-        return np.array(
-            [
-                [seconds(function, repeats) for function in functions]
-                for _ in tqdm(range(blocks), desc="timing", leave=False)
-            ]
-        )
+        for block in tqdm(range(blocks), desc="timing", leave=False):
+            for number in rng.permutation(len(functions)):
+                times[block, number] = seconds(functions[number], repeats)
+    return times
 
 
 def compare(first, second, blocks=BLOCKS, repeats=REPEATS):
@@ -362,19 +365,25 @@ def training(notebook, cross_entropies=CROSS_ENTROPIES):
     return Table(title, head, rows)
 
 
+# Linux keeps the largest resident memory of a process, in kB. (That of `resource.getrusage` will
+# not do: a process inherits it from the one that starts it.)
 PEAK_MEMORY = """
-import resource, sys
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(peak if sys.platform == "darwin" else 1024 * peak)
-"""  # bytes, from the kernel of the notebook
+import re
+from pathlib import Path
+status = Path("/proc/self/status")
+print(re.search(r"VmHWM:\\s*(\\d+)", status.read_text())[1] if status.exists() else 0)
+"""
 
 
 def time_notebook(path=NOTEBOOK):
-    """Seconds by section of the notebook, run in a new kernel, and the kernel's peak in bytes."""
+    """Seconds by section of the notebook, run in a new kernel, and the kernel's peak in GB or None.
+
+    The peak is that of the resident memory, None where the system is not Linux.
+    """
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(PEAK_MEMORY))
     execute(notebook)
-    peak = int(code_cells(notebook)[-1].outputs[0].text)
+    peak = int(code_cells(notebook)[-1].outputs[0].text) / 2**20 or None
     section, times = "set-up and data", {}
     for cell in notebook.cells[:-1]:
         heading = re.match(r"## (\d\.\d)", cell.source)
@@ -396,8 +405,8 @@ def whole_notebook(path=NOTEBOOK):
     total = sum(times.values())
     rows = [[name, duration(spent), f"{spent / total:.0%}"] for name, spent in times.items()]
     rows.append(["**all**", duration(total), ""])
-    title = f"The whole notebook; its peak memory is {peak / 2**30:.2f} GB"
-    return Table(title, ["section", "time", "share"], rows)
+    memory = f"; its peak memory is {peak:.2f} GB" if peak else ""
+    return Table(f"The whole notebook{memory}", ["section", "time", "share"], rows)
 
 
 @contextlib.contextmanager
