@@ -450,9 +450,9 @@ def growing_tasks(path, V=251, d=EMBEDDING_DIM, B=BATCH_SIZE, windows=50_000):
             ["V", "windows"],
         ),
         "GLoVe, 10 epochs": (glove_training(notebook, log_X, d, False, 10), ["V", "d"]),
-        "their matrix products": (glove_products(V, d, 10), ["V", "d"]),
+        "matrix products of GLoVe": (glove_products(V, d, 10), ["V", "d"]),
         "training step": (train, ["V", "d", "B"]),
-        "its matrix products": (matrix_products(params, B), ["V", "d", "B"]),
+        "matrix products of the step": (matrix_products(params, B), ["V", "d", "B"]),
         "evaluation": (lambda: model.evaluate(inputs), ["windows"]),
     }
 
@@ -494,16 +494,19 @@ def growth(path=NOTEBOOK, sizes=GROWTH, figure=FIGURE, blocks=15):
         rows.append([name, letter, ends, f"{duration(spent[0])} to {duration(spent[-1])}"])
         rows[-1].append(f"{exponent:.1f}")
     write_atomically(figure, draw_growth(times, sizes))
-    title = "Growth: the time is about proportional to a power of the size, at its largest values"
+    title = (
+        "[Growth](tools/figures/growth.png): the time is about proportional to a power of the size, "
+        "at the three largest sizes"
+    )
     return Table(title, ["", "size", "from, to", "time", "power"], rows)
 
 
 COLOURS = {
     "counting pairs": "#009E73",
     "GLoVe, 10 epochs": "#0072B2",
-    "their matrix products": "#0072B2",
+    "matrix products of GLoVe": "#0072B2",
     "training step": "#D55E00",
-    "its matrix products": "#D55E00",
+    "matrix products of the step": "#D55E00",
     "evaluation": "#CC79A7",
 }
 NAMES_OF_LETTERS = {
