@@ -495,8 +495,8 @@ def growth(path=NOTEBOOK, sizes=GROWTH, figure=FIGURE, blocks=15):
         rows[-1].append(f"{exponent:.1f}")
     write_atomically(figure, draw_growth(times, sizes))
     title = (
-        "[Growth](tools/figures/growth.png): the time is about proportional to a power of the size, "
-        "at the three largest sizes"
+        "[Growth](tools/figures/growth.png): the time is about proportional to a power of the "
+        "size, at the three largest sizes"
     )
     return Table(title, ["", "size", "from, to", "time", "power"], rows)
 
