@@ -399,8 +399,8 @@ def broken(name, content, says, marks=NOTHING):
     SUBMISSIONS.append(Case(name, lambda notebook: content(notebook), marks, says, "broken"))
 
 
-broken("an empty file", lambda notebook: b"", "the file is empty")
-broken("white space", lambda notebook: b" \n", "the file is empty")
+broken("an empty file", lambda notebook: b"", "an empty file")
+broken("white space", lambda notebook: b" \n", "an empty file")
 broken("a picture", lambda notebook: b"\x89PNG\r\n\x1a\n" + bytes(100), "no Jupyter notebook")
 broken("half a file", lambda n: nbformat.writes(n)[:10000].encode(), "no Jupyter notebook")
 broken("a list in the file", lambda notebook: b"[]", "no Jupyter notebook")

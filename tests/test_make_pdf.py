@@ -16,12 +16,13 @@ from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 from PIL import Image
 
-from tools import hand_in_checks, hand_in_pdf, make_pdf
+from tools import hand_in_checks, hand_in_pdf, make_pdf, submitted_notebook
 from tools.files import NOTEBOOK, ROOT
-from tools.hand_in_checks import NotebookError, misses, read_notebook
+from tools.hand_in_checks import misses
 from tools.hand_in_pdf import WrittenError, read_written
 from tools.notebook_markdown import columns_of, overwritten, printable, shortened
 from tools.questions import QUESTIONS
+from tools.submitted_notebook import NotebookError, printed_gradients, read_notebook
 
 NAME = "hw1_code_abc1234.ipynb"
 SOLUTIONS = ROOT / "written" / "solutions.pdf"
@@ -61,12 +62,12 @@ def numbered(cells):
     for cell in cells:
         if cell.cell_type == "code":
             cell.execution_count = count = count + 1
-    return hand_in_checks.mend(new_notebook(cells=cells))
+    return submitted_notebook.mend(new_notebook(cells=cells))
 
 
 def pdf_of(*cells, path=NAME, **options):
     """Typeset cells: text of each page, warnings."""
-    notebook = hand_in_checks.mend(new_notebook(cells=list(cells)))
+    notebook = submitted_notebook.mend(new_notebook(cells=list(cells)))
     pdf, _, warnings = hand_in_pdf.typeset_notebook(notebook, path, **options)
     return reader_of(pdf), warnings
 
@@ -759,7 +760,7 @@ def test_packages_are_those_of_the_requirements():
 
 
 SHIPPED = {"__init__", "command_line", "files", "hand_in_checks", "hand_in_pdf", "make_pdf",
-           "notebook_markdown", "questions", "typeset"}  # fmt: skip
+           "notebook_markdown", "questions", "submitted_notebook", "typeset"}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -834,9 +835,7 @@ def test_whole_notebook_prints_the_gradients_line_by_line(whole, saved_notebook)
     (cell,) = [c for c in saved_notebook.cells if "print_gradients" == grade_id(c)]
     shown = text_of_part(reader, parts["2.2.3"])
     assert cell.outputs[0].text.strip() in shown
-    assert hand_in_checks.GRADIENT.findall(shown) == hand_in_checks.GRADIENT.findall(
-        cell.outputs[0].text
-    )
+    assert printed_gradients(shown) == printed_gradients(cell.outputs[0].text)
 
 
 def grade_id(cell):

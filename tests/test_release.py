@@ -448,8 +448,8 @@ def run_release(monkeypatch, *arguments):
     ("option", "content", "message"),
     [
         ("--notebook", None, "cannot be read"),
-        ("--notebook", b"{}", "expected the reference notebook"),
-        ("--notebook", b"PK\3\4 not JSON", "expected the reference notebook"),
+        ("--notebook", b"{}", "the reference notebook"),
+        ("--notebook", b"PK\3\4 not JSON", "the reference notebook"),
         ("--data", None, "cannot be read"),
         ("--data", b"\x80\x04not a pickle", "cannot be loaded"),
         ("--partially-trained", None, "cannot be read"),

@@ -33,6 +33,7 @@ MODULES = (
     "sandbox",
     "student_process",
     "submission",
+    "submitted_notebook",
     "zip_file",
 )
 KEY = "answer_key.txt"

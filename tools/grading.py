@@ -11,13 +11,8 @@ from tools.files import NOTEBOOK
 from tools.judge import Reference, is_same, judge
 from tools.notebook import load_definitions
 from tools.results import Result
-from tools.submission import (
-    UNI,
-    Submission,
-    SubmissionError,
-    printed_gradients,
-    read_submission,
-)
+from tools.submission import UNI, Submission, read_submission
+from tools.submitted_notebook import NotebookError, printed_gradients
 
 
 @dataclass
@@ -81,8 +76,8 @@ def grade_entry(entry, reference, progress=lambda result: None):
         result.notebook = entry.notebook.name
         try:
             submission = read_submission(entry.notebook, reference)
-        except SubmissionError as error:
-            result.remarks.append(f"{entry.notebook.name}: {error}")
+        except (NotebookError, OSError) as error:
+            result.remarks.append(str(error))
     result.remarks += submission.remarks.get("", [])
     result.answers = submission.answers
 

@@ -1,19 +1,15 @@
 """What a notebook still lacks before it is handed in, each miss with its remedy."""
 
-import json
 import re
 from pathlib import Path
 
-import nbformat
-
 from tools.questions import QUESTIONS
+from tools.submitted_notebook import final_figures, grade_id, printed, printed_gradients
 
-LARGEST = 100 * 2**20  # bytes
 NAME = re.compile(r"hw1_code_([A-Za-z0-9]+)\.ipynb")
 PLACEHOLDER_UNIS = {"uni", "youruni"}
 PLACEHOLDER = "YOUR ANSWER HERE"
 NOT_IMPLEMENTED = re.compile(r"^\s*raise NotImplementedError", re.MULTILINE)
-GRADIENT = re.compile(r"^(\w+)\[\d+(?:, \d+)*\] \S+$", re.MULTILINE)
 TENSORS = {
     "loss_derivative",
     "word_embedding_weights",
@@ -24,7 +20,6 @@ TENSORS = {
 }
 FEWEST_GRADIENTS = 20  # lines of `print_gradients`
 CHECKED = re.compile(r"^ +hid_bias +\(\d+,\) ", re.MULTILINE)  # printed by `check_gradients`
-FINAL = re.compile(r"^final (training|validation|test) +cross-entropy: ", re.MULTILINE)
 PLOTS = {  # what a line that draws begins with, and what it draws
     r"plt\.show\(": "the losses (2.1.4, 2.2.4)",
     r"\w+\.tsne_plot_representation\(": "the map of the masked language model (2.3)",
@@ -32,65 +27,6 @@ PLOTS = {  # what a line that draws begins with, and what it draws
     r"plot_2d_GLoVe_representation\(": "the plot of the two-dimensional GLoVe vectors (2.3)",
 }
 RUN_ALL = "restart the kernel, run all cells, and save"
-
-
-class NotebookError(ValueError):
-    """A file is no notebook; the message says what was found, and what to do."""
-
-
-def read_notebook(path):
-    """The notebook node of a file, mended by `mend`.
-
-    Raises NotebookError, or OSError if the file cannot be read.
-    """
-    path = Path(path)
-    if not path.is_file():
-        found = "found a folder" if path.is_dir() else "there is no such file"
-        raise NotebookError(f"{path}: {found}; expected your notebook, hw1_code_<uni>.ipynb")
-    if path.stat().st_size > LARGEST:
-        raise NotebookError(
-            f"{path}: larger than {LARGEST // 2**20} MB; clear the outputs, then {RUN_ALL}"
-        )
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        return mend(nbformat.convert(nbformat.from_dict(json.loads(text)), 4))
-    except Exception as error:  # a broken file can make the parsers raise anything
-        raise NotebookError(
-            f"{path}: found no Jupyter notebook ({_one_line(error)}); open the notebook in "
-            "Jupyter, save it, and give the file that ends in .ipynb"
-        ) from error
-
-
-def _one_line(error):
-    return (str(error).strip() or type(error).__name__).split("\n")[0][:100]
-
-
-def mend(notebook):
-    """The notebook node, in place, with cells of the types that they should have.
-
-    Sources are str, metadata and attachments dicts, outputs lists of dicts, whatever they were, as
-    `nbformat.read` does not accept notebooks that break the format.
-    """
-    for cell in notebook.cells:
-        _mend_cell(cell)
-    return notebook
-
-
-def _mend_cell(cell):
-    cell.setdefault("cell_type", "raw")
-    source = cell.get("source")
-    cell.source = "".join(source) if isinstance(source, (str, list)) else ""
-    for name in ("metadata", "attachments"):
-        if not isinstance(cell.get(name), dict):
-            cell[name] = nbformat.from_dict({})
-    if not isinstance(cell.metadata.get("nbgrader"), dict):
-        cell.metadata.pop("nbgrader", None)
-    outputs = cell.get("outputs")
-    outputs = outputs if isinstance(outputs, list) else []
-    cell.outputs = [output for output in outputs if isinstance(output, dict)]
-    for output in cell.outputs:
-        if not isinstance(output.get("data"), dict):
-            output.data = nbformat.from_dict({})
 
 
 def misses(notebook, path):
@@ -164,16 +100,11 @@ def code_misses(notebook):
     ]
 
 
-def printed(cell):
-    """Text that a code cell has printed."""
-    texts = (output.get("text", "") for output in cell.outputs)
-    return "".join("".join(text) for text in texts if isinstance(text, (str, list)))
-
-
 def gradient_misses(notebook):
     """Whether the output of `print_gradients` is there."""
     texts = [printed(cell) for _, cell in code_cells(notebook)]
-    names = max((GRADIENT.findall(text) for text in texts), key=len, default=[])
+    entries = max((printed_gradients(text) for text in texts), key=len, default={})
+    names = [entry.partition("[")[0] for entry in entries]
     if len(names) >= FEWEST_GRADIENTS and set(names) >= TENSORS:
         return []
     call = f"call print_gradients() in the cell of 2.2.3, then {RUN_ALL}"
@@ -189,7 +120,7 @@ def training_misses(notebook):
     """Whether the run of 2.2.4 has come to its end."""
     for _, cell in code_cells(notebook):
         text = printed(cell)
-        if set(FINAL.findall(text)) == {"training", "validation", "test"}:
+        if set(final_figures(text)) == {"training", "validation", "test"}:
             if "Interrupted after" in text:
                 return [f"the training of 2.2.4 was interrupted: {RUN_ALL}"]
             return []
@@ -237,7 +168,7 @@ def answer(notebook, question):
     Without nbgrader's name of the cell, the answer is the last text before the next title.
     """
     for cell in notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("grade_id") == question.grade_id:
+        if grade_id(cell) == question.grade_id:
             return cell.source
     texts = [cell.source.strip() for cell in notebook.cells if cell.cell_type == "markdown"]
     starts = [i for i, text in enumerate(texts) if text.startswith(question.heading + " ")]

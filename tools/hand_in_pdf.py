@@ -69,7 +69,7 @@ def typeset_notebook(notebook, path, paper="a4", before=0, after=0, progress=ite
     """Typeset a notebook.
 
     Args:
-        notebook: node, as `hand_in_checks.read_notebook` returns it.
+        notebook: node, as `submitted_notebook.read_notebook` returns it.
         path: of the notebook; pictures are looked for in its folder, its name is on each page.
         paper: a key of `tools.typeset.PAPERS`.
         before, after: numbers of pages that will be put in front and behind.

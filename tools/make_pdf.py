@@ -96,12 +96,12 @@ def main():
     require_packages()
     from tqdm import tqdm  # these need the packages
 
-    from tools import hand_in_checks, hand_in_pdf
+    from tools import hand_in_checks, hand_in_pdf, submitted_notebook
 
-    with clear_exit(hand_in_checks.NotebookError, hand_in_pdf.WrittenError):
+    with clear_exit(submitted_notebook.NotebookError, hand_in_pdf.WrittenError):
         output = output_path(arguments.notebook, arguments.written, arguments.output)
         written = hand_in_pdf.read_written(arguments.written) if arguments.written else None
-        notebook = hand_in_checks.read_notebook(arguments.notebook)
+        notebook = submitted_notebook.read_notebook(arguments.notebook)
         refuse_if_incomplete(hand_in_checks.misses(notebook, arguments.notebook), arguments)
         pdf, parts, warnings = hand_in_pdf.make_pdf(
             notebook,

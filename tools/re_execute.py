@@ -15,14 +15,13 @@ import tempfile
 from pathlib import Path
 
 from tools.sandbox import environment
-from tools.submission import SubmissionError, output_text, read_notebook
+from tools.submitted_notebook import NotebookError, printed, read_notebook
 
 NOBODY = 65534
 CELL_SECONDS = 300
 NOTEBOOK_SECONDS = 1200
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
 ABSOLUTE, RELATIVE = 0.02, 1e-2  # printed cross-entropies differ in the second decimal elsewhere
-RESULT = "re-executed.ipynb"
 
 
 def identity():
@@ -41,7 +40,7 @@ def is_near(first, second):
 
 def numbers(cell):
     """Numbers with a decimal point in what a code cell printed."""
-    return [float(text) for text in NUMBER.findall(output_text(cell))]
+    return [float(text) for text in NUMBER.findall(printed(cell))]
 
 
 def code_cells_of(notebook):
@@ -70,9 +69,13 @@ def differences(saved, fresh):
 
 
 def run_notebook(folder, name, cell_seconds, user):
-    """Execute a notebook in a folder with nbconvert; return "" or how it failed."""
+    """Execute a notebook in a folder with nbconvert.
+
+    Returns the bytes of the executed notebook, and "" or how it failed. The bytes come through a
+    pipe, since the notebook could have put a link in the place of any file.
+    """
     command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute"]
-    command += ["--allow-errors", "--output", RESULT, name]
+    command += ["--allow-errors", "--stdout", name]
     command += [f"--ExecutePreprocessor.timeout={cell_seconds}"]
     command += ["--ExecutePreprocessor.interrupt_on_timeout=True"]
     command += ["--ExecutePreprocessor.kernel_name=python3"]
@@ -84,19 +87,19 @@ def run_notebook(folder, name, cell_seconds, user):
         cwd=folder,
         env=variables,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
         **user,
     )
     try:
-        _, errors = process.communicate(timeout=NOTEBOOK_SECONDS)
+        executed, errors = process.communicate(timeout=NOTEBOOK_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return f"it did not end within {NOTEBOOK_SECONDS} s"
+        return b"", f"it did not end within {NOTEBOOK_SECONDS} s"
     last_line = (errors.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
-    return "" if process.returncode == 0 else last_line[:200]
+    return executed, "" if process.returncode == 0 else last_line[:200]
 
 
 def re_execute(path, files, cell_seconds=CELL_SECONDS):
@@ -109,7 +112,7 @@ def re_execute(path, files, cell_seconds=CELL_SECONDS):
     """
     try:
         saved = read_notebook(path)
-    except SubmissionError as error:
+    except NotebookError as error:
         return [f"not re-executed: {error}"]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -123,6 +126,10 @@ def re_execute(path, files, cell_seconds=CELL_SECONDS):
         if user:
             for item in (folder, *folder.iterdir()):
                 os.chown(item, NOBODY, NOBODY)
-        if problem := run_notebook(folder, "submission.ipynb", cell_seconds, user):
-            return [f"re-executed: {problem}"]
-        return differences(saved, read_notebook(folder / RESULT))
+        executed, problem = run_notebook(folder, "submission.ipynb", cell_seconds, user)
+    if problem:
+        return [f"re-executed: {problem}"]
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "executed.ipynb"
+        result.write_bytes(executed)
+        return differences(saved, read_notebook(result))

@@ -44,7 +44,7 @@ from tools.leaks import figure_traces, find_traces, notebook_traces, pdf_text, t
 from tools.make_data import PICKLE_PROTOCOL
 from tools.notebook import clean, execute
 from tools.questions import QUESTIONS
-from tools.submission import SubmissionError, read_notebook
+from tools.run_notebook import NotebookError, read_notebook
 from tools.zip_file import zip_bytes
 
 FOLDER = "hw1"  # in the zip
@@ -252,8 +252,10 @@ def read_reference(path):
     """Node of the reference notebook. Raises ReleaseError."""
     try:
         return read_notebook(path)
-    except SubmissionError as error:
-        raise ReleaseError(f"{path}: {error}; expected the reference notebook") from error
+    except OSError as error:
+        raise ReleaseError(f"{path}: cannot be read ({error.strerror})") from error
+    except NotebookError as error:
+        raise ReleaseError(f"{error}, the reference notebook") from error
 
 
 def read_data(arguments):

@@ -5,27 +5,23 @@ editor has lost the ids. Nothing of the submission is executed here.
 """
 
 import ast
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
-
 from tools.questions import QUESTIONS
+from tools.submitted_notebook import (
+    final_figures,
+    grade_id,
+    printed,
+    printed_gradients,
+    read_notebook,
+)
 
 FUNCTIONS = ("grad_GLoVe", "compute_loss_derivative", "back_propagate")
-MAX_BYTES = 50 * 2**20
 MAX_SOURCE = 200_000  # characters of a cell
 UNI = re.compile(r"hw1_code_([A-Za-z0-9]+)")
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-GRADIENT = re.compile(r"(\w+)\[(\d+(?:, \d+)*)\] (-?\d\.\d{6}e[+-]\d\d+|-?inf|nan)")
-FINAL = re.compile(r"final +(training|validation|test) +cross-entropy: +(\d+\.\d+|nan|inf)")
 PLACEHOLDERS = ("YOUR ANSWER HERE", "")
-
-
-class SubmissionError(ValueError):
-    """A file is no notebook; the message says why, in one line."""
 
 
 @dataclass
@@ -49,42 +45,6 @@ class Submission:
 
     def remark(self, number, text):
         self.remarks.setdefault(number, []).append(text)
-
-
-def read_notebook(path):
-    """The notebook node of a file, in the current format.
-
-    Raises SubmissionError if it is none.
-    """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SubmissionError(f"the file is larger than {MAX_BYTES // 2**20} MB")
-        content = path.read_bytes()
-    except OSError as error:
-        raise SubmissionError(f"the file cannot be read ({error.strerror})") from error
-    if not content.strip():
-        raise SubmissionError("the file is empty")
-    try:
-        node = json.loads(content.decode("utf-8-sig"))
-        notebook = nbformat.from_dict(node)
-        if notebook.get("nbformat", 4) < 4:
-            notebook = nbformat.convert(notebook, 4)
-        cells = list(notebook.cells)
-        for cell in cells:
-            cell.source = "".join(cell.source)  # a list of lines, or a str
-            cell.metadata = cell.get("metadata") or nbformat.from_dict({})
-    except Exception as error:  # a broken file can make the parsers raise anything
-        kind = type(error).__name__
-        raise SubmissionError(
-            f"the file is no Jupyter notebook that can be read ({kind})"
-        ) from error
-    return notebook
-
-
-def grade_id(cell):
-    metadata = cell.metadata.get("nbgrader")
-    return metadata.get("grade_id", "") if isinstance(metadata, dict) else ""
 
 
 def without_magics(source):
@@ -211,30 +171,12 @@ def find_extras(notebook, submission, provided):
                 submission.extras.append(ast.unparse(statement))
 
 
-def output_text(cell):
-    """All text that a code cell shows, as far as its outputs are well formed."""
-    texts = []
-    for output in cell.get("outputs") or []:
-        if not isinstance(output, dict):
-            continue
-        data = output.get("data")
-        text = output.get("text", data.get("text/plain", "") if isinstance(data, dict) else "")
-        texts.append("".join(text) if isinstance(text, (str, list)) else "")
-    return ANSI.sub("", "".join(texts))
-
-
-def printed_gradients(text):
-    """Values by `name[index]`, as `print_gradients` prints them, from any text."""
-    return {f"{name}[{index}]": float(value) for name, index, value in GRADIENT.findall(text)}
-
-
 def find_outputs(notebook, submission):
     """Fill in `submission.printed` and `submission.final`."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            text = output_text(cell)
-            submission.printed.update(printed_gradients(text))
-            submission.final.update({k: float(v) for k, v in FINAL.findall(text)})
+            submission.printed.update(printed_gradients(printed(cell)))
+            submission.final.update(final_figures(printed(cell)))
 
 
 def find_answers(notebook, submission, provided):
@@ -265,7 +207,7 @@ def read_submission(path, reference):
 
     reference: `tools.judge.Reference`, which knows what was handed out.
 
-    Raises SubmissionError if the file is no notebook.
+    Raises NotebookError if the file is no notebook.
     """
     notebook, submission = read_notebook(path), Submission()
     if not UNI.search(Path(path).name):
