@@ -81,7 +81,7 @@ def with_body(notebook, grade_id, body):
     """Replace the whole solution by other lines."""
     cell = cell_of(notebook, grade_id)
     head, rest = cell.source.split("    ### BEGIN SOLUTION\n")
-    tail = rest.split("    ### END SOLUTION\n")[-1]
+    tail = rest.split("    ### END SOLUTION")[1]
     cell.source = head + textwrap.indent(textwrap.dedent(body).strip("\n") + "\n", "    ") + tail
     return notebook
 
@@ -277,7 +277,7 @@ def a_bias_gradient_of_the_wrong_shape(notebook):
     )
 
 
-@case("wrong", "not 0", q221=5, q223=0)
+@case("wrong", "not 0", q221=6, q223=0)
 def the_mask_forgotten(notebook):
     return with_body(
         notebook, "compute_loss_derivative", "return output_activations - expanded_target_batch"
@@ -373,7 +373,7 @@ def a_stale_printed_figure(notebook):
     return notebook
 
 
-@case("wrong", "but the code does not compute them", **{"q221": 0, "q222": 0, "q223": 0})
+@case("wrong", "but the code does not compute them", **{"q221": 0, "q222": 0, "q223": 0, "q224": 0})
 def printed_gradients_of_somebody_else(notebook):
     return stub(notebook, "compute_loss_derivative", "back_propagate")
 
@@ -553,7 +553,7 @@ def hostile(name, body, says="", is_slow=False, target="grad_GLoVe"):
 
 
 hostile("an endless loop", "while True: pass", "an endless loop", is_slow=True)
-hostile("a long sleep", "import time; time.sleep(1e6)", "did not end within", is_slow=True)
+hostile("a long sleep", "import time; time.sleep(1e6)", "did not end in time", is_slow=True)
 hostile(
     "an endless loop that catches everything",
     """

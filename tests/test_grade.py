@@ -178,7 +178,7 @@ def test_two_submissions_of_one_student_are_both_graded_and_said(judge_of, tmp_p
         write(tmp_path / name, CASES["the reference"])
     entries = find_entries(tmp_path)
     assert [entry.student for entry in entries] == ["abc1234", "abc1234 (b)"]
-    assert "same name" in entries[1].remark
+    assert "also named abc1234" in entries[1].remark
 
 
 @pytest.mark.parametrize("name", ["missing", "empty"])

@@ -24,10 +24,11 @@ from tools.autograder import write_autograder
 from tools.command_line import clear_exit
 from tools.files import DATA, NOTEBOOK, PARTIALLY_TRAINED
 from tools.grading import Entry, choose_notebook, choose_pdf, grade_entry, make_reference
-from tools.re_execute import CELL_SECONDS, re_execute
-from tools.results import write_results
+from tools.judge import judge
+from tools.re_execute import CELL_SECONDS, UnsafeError, re_execute, require_safe_user
+from tools.results import Result, write_results
 from tools.sandbox import SandboxError, require_working
-from tools.submission import UNI
+from tools.submission import UNI, Submission
 
 
 class GradeError(ValueError):
@@ -43,22 +44,34 @@ def find_entries(folder):
     if not folder.is_dir():
         raise GradeError(f"{folder}: found no such folder; expected one with submissions")
     for path in sorted(folder.iterdir()):
+        if path.is_symlink() or path.name.startswith((".", "__MACOSX")):
+            continue
         if path.is_dir():
             notebook, remark = choose_notebook(path)
             entry = Entry(path.name, notebook, choose_pdf(notebook, path), remark)
-        elif path.suffix == ".ipynb":
+        elif path.suffix.lower() == ".ipynb" and path.is_file():
             entry = Entry(path.stem, path, choose_pdf(path, None))
         else:
             continue
         if entry.notebook and (uni := UNI.search(entry.notebook.name)):
             entry.student = uni[1]
-        if entry.student in entries:
-            entry.student = f"{entry.student} ({path.name})"
-            entry.remark = "another submission has the same name"
+        name = entry.student
+        while entry.student in entries:
+            entry.student = (
+                f"{name} ({path.name})" if entry.student == name else entry.student + "'"
+            )
+            entry.remark = f"another submission is also named {name}"
         entries[entry.student] = entry
     if not entries:
         raise GradeError(f"{folder}: found no notebooks and no folders; expected submissions")
     return [entries[student] for student in sorted(entries)]
+
+
+def ignored_files(folder):
+    """Names of the files in a folder of submissions that are no part of any."""
+    kept = (".ipynb", ".pdf")
+    paths = sorted(Path(folder).iterdir())
+    return [p.name for p in paths if p.is_symlink() or p.is_file() and p.suffix.lower() not in kept]
 
 
 def key_lines_of(arguments):
@@ -77,12 +90,20 @@ def grade_all(entries, reference, jobs, after=lambda entry, result: None):
     """
 
     def work(entry):
-        result = grade_entry(entry, reference)
-        after(entry, result)
+        try:
+            result = grade_entry(entry, reference)
+            after(entry, result)
+        except Exception as error:  # no submission stops the others
+            result = Result(entry.student, remarks=["it could not be judged: look at it yourself"])
+            result.warnings.append(f"{type(error).__name__}: {error}"[:300])
+            result.grades = judge(Submission(), reference)
         return result
 
-    with ThreadPoolExecutor(jobs) as pool:
+    pool = ThreadPoolExecutor(jobs)
+    try:
         return list(tqdm(pool.map(work, entries), "grading", len(entries), leave=False))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def parse_arguments():
@@ -109,7 +130,7 @@ def parse_arguments():
     return arguments
 
 
-@clear_exit(GradeError, SandboxError, checking.DataFileError)
+@clear_exit(GradeError, SandboxError, UnsafeError, checking.DataFileError)
 def main():
     arguments = parse_arguments()
     key_lines = key_lines_of(arguments)
@@ -117,9 +138,17 @@ def main():
         write_autograder(arguments.gradescope_zip, key_lines, arguments.notebook, arguments.seed)
         print(f"{arguments.gradescope_zip}: upload it to Gradescope as the autograder")
         return
-    entries = find_entries(arguments.submissions)
+    submissions, output = Path(arguments.submissions).resolve(), Path(arguments.output).resolve()
+    if output.is_relative_to(submissions):
+        raise GradeError(f"{output}: in the folder of submissions; expected another one after -o")
+    if arguments.re_execute:
+        require_safe_user()
+    entries = find_entries(submissions)
     reference = make_reference(key_lines, arguments.notebook, arguments.seed)
-    require_working()
+    if note := require_working():
+        print(f"note: {note}")
+    if ignored := ignored_files(submissions):
+        print(f"ignored: {', '.join(ignored)}")
 
     def after(entry, result):
         if arguments.re_execute and entry.notebook:

@@ -1,5 +1,6 @@
 """Grade one submission: read it, judge it, and look at its PDF."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from tools.judge import Reference, is_same, judge
 from tools.notebook import load_definitions
 from tools.results import Result
 from tools.submission import UNI, Submission, read_submission
-from tools.submitted_notebook import NotebookError, printed_gradients
+from tools.submitted_notebook import LARGEST, NotebookError, printed_gradients
+
+NAME = re.compile(r"hw1_code_[A-Za-z0-9]+\.ipynb")  # as the handout wants it
 
 
 @dataclass
@@ -25,13 +28,26 @@ class Entry:
     remark: str = ""
 
 
+def files_in(folder, suffix):
+    """Files in a folder and its subfolders, sorted; no links, hidden or macOS's own files."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() == suffix
+        and path.is_file()
+        and not path.is_symlink()
+        and not any(
+            part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts
+        )
+    )
+
+
 def choose_notebook(folder):
     """The notebook in a folder and its subfolders, and a remark if there are several."""
-    found = sorted(
-        path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
-    )
+    found = files_in(folder, ".ipynb")
+    exact = [path for path in found if NAME.fullmatch(path.name)]
     named = [path for path in found if UNI.search(path.name)]
-    chosen = (named or found or [None])[-1]
+    chosen = (exact or named or found or [None])[-1]
     others = ", ".join(path.name for path in found if path != chosen)
     return chosen, f"{chosen.name} is judged; there are also {others}" if others else ""
 
@@ -39,15 +55,21 @@ def choose_notebook(folder):
 def choose_pdf(notebook, folder):
     """The PDF with the name of the notebook, or else the last one in the folder; None without."""
     beside = notebook.with_suffix(".pdf") if notebook else None
-    if beside and beside.is_file():
+    if beside and beside.is_file() and not beside.is_symlink():
         return beside
-    found = sorted(folder.rglob("*.pdf")) if folder else []
+    found = files_in(folder, ".pdf") if folder else []
     return found[-1] if found else None
 
 
 def pdf_warnings(pdf, submission, key):
     """What staff should know about the printed gradients in a PDF."""
-    outcome = sandbox.run({"task": "pdf", "content": sandbox.text_of_bytes(pdf.read_bytes())})
+    try:
+        if pdf.stat().st_size > LARGEST:
+            return [f"{pdf.name}: larger than {LARGEST // 2**20} MB, not read"]
+        content = pdf.read_bytes()
+    except OSError as error:
+        return [f"{pdf.name}: it cannot be read ({error.strerror})"]
+    outcome = sandbox.run({"task": "pdf", "content": sandbox.text_of_bytes(content)})
     problems = [*outcome.values("failed"), *([outcome.ending] if outcome.ending else [])]
     if problems:
         return [f"{pdf.name}: it cannot be read ({problems[0]})"]
@@ -63,7 +85,7 @@ def pdf_warnings(pdf, submission, key):
 
 
 def grade_entry(entry, reference, progress=lambda result: None):
-    """The Result of an Entry; no submission makes it raise.
+    """The Result of an Entry.
 
     progress: is called with the result so far after each question.
     """

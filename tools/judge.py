@@ -20,6 +20,8 @@ PRINTED_TOLERANCE = 2e-6  # relative: the last printed digit may be rounded the 
 LOOPS_KEEP = 0.75  # of the marks, since the handout asks for vectorised code
 FIXED_SIZES_KEEP = 0.75  # for code that is right for the sizes of the assignment only
 CHANGED_COSTS = 1.0  # mark, for arguments that are changed in place
+PARTS = {"targets": 4.0, "other words of masked positions": 2.0}  # marks of 2.2.1 if it is wrong
+ZEROS = 2.0  # for 0 at the positions that are not masked, if a part is right
 GROWTH = 40  # by which one size grows when loops are looked for
 TRAINED = 2.5  # nats; a network that learned is below this, whatever the order of its batches
 PARAMETERS = {  # marks of 2.2.2; the last one is provided but needs the student's derivative
@@ -38,7 +40,7 @@ PRINTED = {  # marks of 2.2.3
     "word_embedding_weights": 2.0,
 }
 GLOVE_NAMES = ("grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde")
-HEAVY = ("matplotlib", "sklearn", "textalloc", "threadpoolctl", "tqdm", "checking")
+HEAVY = ("IPython", "matplotlib", "sklearn", "textalloc", "threadpoolctl", "tqdm", "checking")
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,8 @@ def trials(reference, function, seed):
     """All calls by which a function is judged."""
     models = ("asymmetric", "symmetric") if function == "grad_GLoVe" else ("",)
     found = []
+    if function == "back_propagate":
+        seed += 100  # other problems, since they hold the right derivative
     for model in models:
         for number, sizes in enumerate((*SMALL, HOME)):
             call, right = make_problem(reference, function, sizes, model, seed + number)
@@ -230,8 +234,8 @@ def trials(reference, function, seed):
     axes = {"grad_GLoVe": "VD", "compute_loss_derivative": "BV", "back_propagate": "BVDH"}
     for axis in ("", *axes[function]):
         sizes = vars(SMALL[0]) | ({axis: vars(SMALL[0])[axis] + GROWTH} if axis else {})
-        call, _ = make_problem(reference, function, Sizes(**sizes), models[0], seed)
-        found.append(Trial(call | {"count": True}, {}, models[0], axis))
+        call, right = make_problem(reference, function, Sizes(**sizes), models[0], seed)
+        found.append(Trial(call | {"count": True}, right, models[0], axis))
     return found
 
 
@@ -246,7 +250,8 @@ def compare(claim, right):
         return f"{claim} in place of an array"
     if claim.shape != right.shape:
         return f"shape {claim.shape} in place of {right.shape}"
-    claim = claim.astype(np.float64)
+    with np.errstate(all="ignore"):
+        claim = claim.astype(np.float64)
     if not np.isfinite(claim).all():
         return "NaN or infinite values"
     largest = np.abs(right).max()
@@ -267,7 +272,7 @@ class Verdict:
 
     problems: dict = field(default_factory=dict)  # (model, name) -> "" or what is wrong
     at_home: dict = field(default_factory=dict)  # the same, for the sizes of the assignment
-    values: list = field(default_factory=list)  # pairs (claim, right) of the first small problem
+    values: list = field(default_factory=list)  # pairs (claim, right) of the small problems
     changed: set = field(default_factory=set)
     loops: list = field(default_factory=list)  # sizes over which the code loops
     remarks: list = field(default_factory=list)
@@ -289,13 +294,13 @@ def run_function(reference, submission, function):
         if isinstance(message.get("call"), int):
             answers.setdefault(message["call"], message)
     verdict = Verdict()
-    if outcome.ending:
-        verdict.remarks.append(f"{function} {outcome.ending}")
+    for problem in filter(None, [outcome.ending, *map(str, outcome.values("failed"))]):
+        verdict.remarks.append(f"{function}: {problem[:300]}")
     for number, trial in enumerate(tries):
         if not trial.call["count"]:
             add_comparison(verdict, trial, answers.get(number, {}))
     verdict.remarks += first_errors(function, answers.values())
-    verdict.loops = find_loops(tries, answers)
+    verdict.loops = find_loops(tries, answers, verdict)
     return verdict
 
 
@@ -316,7 +321,7 @@ def add_comparison(verdict, trial, answer):
     values = values if isinstance(values, dict) else {}
     for name, right in trial.right.items():
         key = trial.model, name
-        claim = sandbox.decode(values[name]) if name in values else "nothing"
+        claim = sandbox.decode(values[name]) if name in values else "no result"
         problem = compare(claim, right)
         if trial.where == "home":
             verdict.at_home[key] = problem
@@ -325,18 +330,29 @@ def add_comparison(verdict, trial, answer):
             if not isinstance(claim, str):
                 verdict.values.append((claim, right))
     changed = answer.get("changed")
-    if trial.where == "small" and isinstance(changed, list):
+    if isinstance(changed, list):
         verdict.changed.update(str(name)[:40] for name in changed)
 
 
-def find_loops(tries, answers):
-    """Sizes whose growth makes the interpreter do at least one more operation for each index."""
+def find_loops(tries, answers, verdict):
+    """Sizes whose growth makes the interpreter do at least one more operation for each index.
+
+    A size at which something fails that is right for small arrays is one of them: code that works
+    for small arrays only has something to hide.
+    """
+    right_keys = {key for key, problem in verdict.problems.items() if not problem}
     counts = {}
     for number, trial in enumerate(tries):
-        operations = answers.get(number, {}).get("operations")
-        if trial.call["count"] and isinstance(operations, int):
-            counts[trial.where] = operations
-    return [axis for axis in counts if axis and counts[axis] - counts.get("", 0) >= GROWTH]
+        if trial.call["count"]:
+            answer = answers.get(number, {})
+            grown = Verdict()
+            add_comparison(grown, trial, answer)
+            fails = any(grown.problems.get(key) for key in right_keys)
+            operations = answer.get("operations")
+            if fails or isinstance(operations, int):
+                counts[trial.where] = np.inf if fails else operations
+    first = min(counts.get("", 0), 10**9)
+    return [axis for axis in counts if axis and counts[axis] - first >= GROWTH]
 
 
 # Marks
@@ -359,19 +375,18 @@ def derivative_items(verdict):
     """2.2.1: 8 marks for the whole, or some for the parts that are right."""
     whole = tensor_item(verdict, ("", "loss_derivative"), 8.0)
     comparable = [pair for pair in verdict.values if pair[0].shape == pair[1].shape]
-    if whole.marks or not comparable:
+    if whole.marks or len(comparable) < len(SMALL):
         return [whole]
-    claim, right = comparable[0]
-    parts = {"targets": right < 0, "other words of masked positions": right > 0}
-    marks = {"targets": 2.0, "other words of masked positions": 3.0}
     items = []
-    for name, part in parts.items():
-        problem = compare(claim[part], right[part])
-        items.append(Item(name, 0.0 if problem else marks[name], marks[name], problem or "right"))
-    is_zero = not claim[right == 0].any()
-    earned = 3.0 if is_zero and any(item.marks for item in items) else 0.0
+    for name, out_of in PARTS.items():
+        is_part = np.less if name == "targets" else np.greater  # than 0, where it is right
+        problems = [compare(c[is_part(r, 0)], r[is_part(r, 0)]) for c, r in comparable]
+        problem = next(filter(None, problems), "")
+        items.append(Item(name, 0.0 if problem else out_of, out_of, problem or "right"))
+    is_zero = not any(claim[right == 0].any() for claim, right in comparable)
+    earned = ZEROS if is_zero and any(item.marks for item in items) else 0.0
     remark = "0, as they should be" if is_zero else "not 0"
-    return [*items, Item("positions that are not masked", earned, 3.0, remark)]
+    return [*items, Item("positions that are not masked", earned, ZEROS, remark)]
 
 
 def function_grade(question, verdict, items):
@@ -425,8 +440,13 @@ def training_grade(question, submission):
     """2.2.4: a completed run, whose final figures are those of a network that learned."""
     grade = Grade(question.number, question.title, question.marks)
     missing = {"training", "validation", "test"} - set(submission.final)
-    worst = max(submission.final.values(), default=np.inf)
-    if missing:
+    figures = np.nan_to_num(list(submission.final.values()), nan=np.inf)
+    worst = max(figures, default=np.inf)
+    unwritten = {"compute_loss_derivative", "back_propagate"} - submission.written
+    if unwritten and not missing:
+        text = f"printed, but {' and '.join(sorted(unwritten))} cannot have computed them"
+        item = Item("final figures", 0.0, 2.0, f"{text}: somebody will look at it")
+    elif missing:
         item = Item("final figures", 0.0, 2.0, f"not printed: {', '.join(sorted(missing))}")
     elif worst <= TRAINED:
         item = Item("final figures", 2.0, 2.0, f"printed, all at most {TRAINED}")

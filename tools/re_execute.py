@@ -1,8 +1,8 @@
 """Run a submitted notebook from top to bottom, and compare what it prints with what it saved.
 
 A whole notebook needs a kernel, files and time, so it is not locked in like the functions that are
-judged. It runs in a temporary folder, and for root as the user nobody where that user can run this
-Python. Its results do not touch the marks.
+judged. It runs in a temporary folder, and for root as the user nobody. Its results do not touch the
+marks.
 """
 
 import os
@@ -20,7 +20,7 @@ from tools.submitted_notebook import NotebookError, printed, read_notebook
 NOBODY = 65534
 CELL_SECONDS = 300
 NOTEBOOK_SECONDS = 1200
-NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
+NUMBER = re.compile(r"(?<!\d)-?\d{1,30}\.\d{1,30}(?:e[+-]?\d{1,3})?")
 ABSOLUTE, RELATIVE = 0.02, 1e-2  # printed cross-entropies differ in the second decimal elsewhere
 
 
@@ -32,6 +32,19 @@ def identity():
     except (OSError, subprocess.SubprocessError):
         return {}
     return nobody
+
+
+class UnsafeError(RuntimeError):
+    """Whole notebooks would run with the rights of root; the message says what to do."""
+
+
+def require_safe_user():
+    """Raise UnsafeError if root cannot give up its rights."""
+    if os.geteuid() == 0 and not identity():
+        raise UnsafeError(
+            f"{sys.executable}: the user nobody cannot run it, so --re-execute would run submitted "
+            "notebooks as root. Grade as an ordinary user, or install Python where all may read it"
+        )
 
 
 def is_near(first, second):

@@ -24,7 +24,7 @@ td, th { border-bottom: 1px solid #ddd }
 th { background: #f3f3f3; padding-left: .5em }
 .marks { white-space: nowrap; text-align: right }
 .answer { display: grid; grid-template-columns: 1fr 1fr; gap: 2em; border-top: 1px solid #ddd }
-.answer > div { min-width: 0; overflow-x: auto }
+iframe { width: 100%; height: 22em; resize: vertical; border: 1px solid #ddd }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.4 monospace }
 """
 # What students wrote may hold anything: no script of theirs runs, no address of theirs is asked.
@@ -72,7 +72,7 @@ def number(marks):
 
 def cell(text):
     """Text for a table that spreadsheet programs do not take for a formula."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t") else text
+    return "'" + text if text[:1] in tuple("=+-@\t\r\n") else text
 
 
 def csv_table(results):
@@ -124,13 +124,20 @@ def feedback_page(result):
 
 def markdown_to_html(text):
     """HTML of an answer. Formulas become MathML, which browsers show without help."""
+    text = text[:MAX_ANSWER].encode(errors="replace").decode()
     if "$" not in text:  # pandoc takes its time
         return f"<pre>{html.escape(text)}</pre>"
     try:
         options = {"format": "commonmark_x", "extra_args": ["--mathml"]}
-        return pypandoc.convert_text(text[:MAX_ANSWER], "html", **options)
+        return pypandoc.convert_text(text, "html", **options)
     except RuntimeError:
         return f"<pre>{html.escape(text)}</pre>"
+
+
+def in_a_frame(content):
+    """HTML of a student's in a frame of its own, where it can do nothing to the page around it."""
+    framed = f"<style>{STYLE}</style>{content}"
+    return f'<iframe sandbox srcdoc="{html.escape(framed)}"></iframe>'
 
 
 def rubric_page(question, reference_answer, results):
@@ -139,7 +146,7 @@ def rubric_page(question, reference_answer, results):
     blocks = [f"<h2>Reference, {question.marks} marks</h2>{markdown_to_html(reference_answer)}"]
     for result in results:
         answer = result.answers.get(question.number, "")
-        shown = markdown_to_html(answer) if answer else "<p>(no answer)</p>"
+        shown = in_a_frame(markdown_to_html(answer)) if answer else "<p>(no answer)</p>"
         name = f"<h3>{html.escape(result.student)}</h3>"
         rubric = f"<div><h3>Marks</h3><ul>{points}</ul></div>"
         blocks.append(f'<div class="answer"><div>{name}{shown}</div>{rubric}</div>')
@@ -182,9 +189,22 @@ def gradescope_json(result, questions=QUESTIONS):
     return json.dumps(content, indent=1) + "\n"
 
 
-def file_name(student):
-    """A student's name as the name of a file."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", student).strip(".") or "unnamed"
+def file_names(students):
+    """For each student a name for files, without signs that some system forbids, all different."""
+    names = {}
+    for student in students:
+        plain = re.sub(r"[^\w.-]", "_", student, flags=re.ASCII).strip(".")[:80] or "unnamed"
+        name, number = plain, 1
+        while name.lower() in {other.lower() for other in names.values()}:
+            number += 1
+            name = f"{plain}-{number}"
+        names[student] = name
+    return names
+
+
+def write_text(path, text):
+    """Write a text as UTF-8, whatever a file name or an answer held. Raises OSError."""
+    write_atomically(path, text.encode(errors="replace"))
 
 
 def write_results(folder, results, reference_answers):
@@ -195,15 +215,16 @@ def write_results(folder, results, reference_answers):
     folder = Path(folder)
     for name in ("feedback", "gradescope", "written_answers"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    names = file_names([result.student for result in results])
     for result in results:
-        name = file_name(result.student)
-        write_atomically(folder / "feedback" / f"{name}.html", feedback_page(result).encode())
-        write_atomically(folder / "gradescope" / f"{name}.json", gradescope_json(result).encode())
-    write_atomically(folder / "results.csv", csv_table(results).encode())
+        name = names[result.student]
+        write_text(folder / "feedback" / f"{name}.html", feedback_page(result))
+        write_text(folder / "gradescope" / f"{name}.json", gradescope_json(result))
+    write_text(folder / "results.csv", csv_table(results))
 
     def write_rubric_page(question):
         text = rubric_page(question, reference_answers[question.number], results)
-        write_atomically(folder / "written_answers" / f"{question.number}.html", text.encode())
+        write_text(folder / "written_answers" / f"{question.number}.html", text)
 
     written = [question for question in QUESTIONS if question.is_written]
     with ThreadPoolExecutor(len(written)) as pool:

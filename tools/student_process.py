@@ -17,35 +17,42 @@ import io
 import json
 import os
 import resource
+import signal
 import struct
 import sys
 
 import numpy as np
 
 # Loaded while everything can still be read, for submissions that import them.
-for module in ("collections", "copy", "dataclasses", "functools", "itertools", "math", "typing"):
+for module in (
+    *("collections", "contextlib", "copy", "dataclasses", "enum", "functools", "glob", "itertools"),
+    *("logging", "math", "operator", "pathlib", "random", "re", "string", "time", "typing"),
+    *("types", "warnings"),
+):
     __import__(module)
 
-NOBODY = 65534  # user and group
 SUBMISSION = "<submission>"  # as a file name
+THIS_FILE = sys._getframe().f_code.co_filename
+SET_PARENT_DEATH_SIGNAL, SET_NO_NEW_PRIVILEGES = 1, 38  # of prctl, in Linux
 MAX_TEXT = 300  # characters of an error message
 
 
 # Giving up rights
 
 
+def limit(kind, value):
+    """Set a limit that cannot be raised again."""
+    try:
+        resource.setrlimit(kind, (value, value))
+    except (ValueError, OSError):
+        pass  # macOS does not know all of them
+
+
 def limit_resources(cpu_seconds, memory_bytes):
-    """Set hard limits, which cannot be raised again."""
-    for kind, limit in (
-        (resource.RLIMIT_CPU, cpu_seconds),
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        try:
-            resource.setrlimit(kind, (limit, limit))
-        except (ValueError, OSError):
-            pass  # macOS does not know all of them
+    limit(resource.RLIMIT_CPU, cpu_seconds)
+    limit(resource.RLIMIT_AS, memory_bytes)
+    limit(resource.RLIMIT_FSIZE, 0)
+    limit(resource.RLIMIT_CORE, 0)
 
 
 def readable_folders():
@@ -55,18 +62,24 @@ def readable_folders():
 
 
 def restrict_files():
-    """Allow reading in `readable_folders` and nothing else, by Landlock (Linux 5.13 and newer).
+    """Allow reading in `readable_folders`, and no other file, connection or signal, by Landlock.
 
-    The numbers are those of the kernel's include/uapi/linux/landlock.h. Returns whether it worked.
+    Linux has it since 5.13, connections since 6.7, signals since 6.12. The numbers are those of the
+    kernel's include/uapi/linux/landlock.h. Returns whether it worked.
     """
     create_ruleset, add_rule, restrict_self = 444, 445, 446
-    all_of_abi_1, read_file, read_folder = (1 << 13) - 1, 1 << 2, 1 << 3
-    set_no_new_privileges = 38
+    read_file, read_folder = 1 << 2, 1 << 3
     if not sys.platform.startswith("linux"):
         return False
     call = ctypes.CDLL(None).syscall
-    handled = struct.pack("Q", all_of_abi_1)
-    rules = call(create_ruleset, handled, ctypes.c_size_t(len(handled)), 0)
+    version = call(create_ruleset, None, ctypes.c_size_t(0), 1)
+    if version < 1:
+        return False
+    files = (1 << 13) - 1 | (version >= 2) << 13 | (version >= 3) << 14 | (version >= 5) << 15
+    connections, signals = 3 * (version >= 4), 3 * (version >= 6)
+    size = 8 * (1 + (version >= 4) + (version >= 6))
+    handled = struct.pack("QQQ", files, connections, signals)
+    rules = call(create_ruleset, handled, ctypes.c_size_t(size), 0)
     if rules < 0:
         return False
     for folder in readable_folders():
@@ -76,15 +89,23 @@ def restrict_files():
         allowed = read_file | (read_folder if os.path.isdir(folder) else 0)
         call(add_rule, rules, 1, struct.pack("=Qi", allowed, handle), 0)
         os.close(handle)
-    ctypes.CDLL(None).prctl(set_no_new_privileges, 1, 0, 0, 0)
+    ctypes.CDLL(None).prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     return call(restrict_self, rules, 0) == 0
 
 
-def stop_being_root():
+def give_up_identity():
+    """A user that no other process has, in place of root; no new processes; an end with the parent.
+
+    A PDF is only read, by pypdf, which loads modules late: for it root stays root, but locked in.
+    """
+    user = 20_000 + os.getpid() % 40_000
     if os.geteuid() == 0:
         os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    limit(resource.RLIMIT_NPROC, 0)
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 REFUSED = (
@@ -120,18 +141,26 @@ REFUSED = (
 def refuse_other_actions():
     """An audit hook, which cannot be removed, refuses what no solution needs."""
     folders = tuple(os.path.realpath(folder) for folder in readable_folders())
+    refused, real_path, frame = REFUSED, os.path.realpath, sys._getframe  # not to be replaced
+    text_of, writing = os.fsdecode, os.O_WRONLY | os.O_RDWR
 
     def hook(event, arguments):
-        if event.startswith(REFUSED):
+        if event.startswith(refused):
             raise PermissionError(f"a submission may not use {event}")
-        if event == "sys.settrace" and sys._getframe(1).f_code.co_filename == SUBMISSION:
+        if event == "sys.settrace" and not is_library(frame(1)):
             raise PermissionError("a submission may not hide how it works")
         if event == "open" and isinstance(arguments[0], (str, bytes)):
-            path = os.path.realpath(os.fsdecode(arguments[0]))
-            if not path.startswith(folders) or arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            path = real_path(text_of(arguments[0]))
+            if not path.startswith(folders) or arguments[2] & writing:
                 raise PermissionError("a submission may not open files")
 
     sys.addaudithook(hook)
+
+
+def is_library(frame):
+    """Whether a frame runs code of Python, its libraries or this file, and none of a submission."""
+    name = frame.f_code.co_filename
+    return name == THIS_FILE or name.startswith(("<frozen", *readable_folders()))
 
 
 # Arrays and messages
@@ -147,6 +176,8 @@ def decode(value):
 
 def encode(value):
     """An array for JSON, or the name of the type of anything else."""
+    if isinstance(value, np.ndarray):
+        value = np.asarray(value)  # a matrix, say
     if type(value) is np.ndarray and value.dtype.kind in "biuf":
         data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
         return {"dtype": value.dtype.str, "shape": value.shape, "data": data}
@@ -170,27 +201,18 @@ def execute(source, namespace):
     for statement in ast.parse(source).body:
         try:
             exec(compile(ast.Module([statement], []), SUBMISSION, "exec"), namespace)
-        except Exception as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             errors.append(describe(error))
     return errors
 
 
 def define(request, sizes):
-    """The namespace of the notebook with the functions of the submission.
-
-    Helpers of the submission come first and the provided code after them, so that it stays as it
-    was handed out; then come the solutions.
-    """
-    namespace = {"__name__": "hw1_code", "np": np}
+    """The namespace of the notebook with the functions of the submission."""
+    namespace = {"__name__": "hw1_code", "np": np, "numpy": np}
     namespace.update(sizes)
-    for source in request["helpers"]:
+    for source in (*request["helpers"], *request["extras"], *request["solutions"]):
         execute(source, namespace)
-    for source in request["extras"]:
-        execute(source, namespace)
-    for source in request["helpers"]:
-        execute(source, namespace)
-    errors = [error for source in request["solutions"] for error in execute(source, namespace)]
-    return namespace, errors
+    return namespace
 
 
 def sizes_of(call):
@@ -231,12 +253,12 @@ def named(result, names):
 
 
 def count_operations(function, arguments):
-    """How many operations of Python's interpreter a call takes, without those in libraries."""
+    """What a call returns, and how many operations of the interpreter it took outside libraries."""
     count = 0
 
     def trace(frame, event, argument):
         nonlocal count
-        if frame.f_code.co_filename != SUBMISSION:
+        if is_library(frame):
             return None
         frame.f_trace_opcodes = True
         count += event == "opcode"
@@ -244,15 +266,14 @@ def count_operations(function, arguments):
 
     sys.settrace(trace)
     try:
-        function(*arguments)
+        result = function(*arguments)
     finally:
         sys.settrace(None)
-    return count
+    return result, count
 
 
 def answer(call, namespace):
     """What a call gives: values, changed arguments, the number of operations, or an error."""
-    namespace.update(sizes_of(call))
     function = namespace.get(call["function"])
     if not callable(function):
         return {"error": "the function is not defined"}
@@ -260,20 +281,24 @@ def answer(call, namespace):
     before = {name: None if array is None else array.copy() for name, array in arrays.items()}
     try:
         if call["count"]:
-            return {"operations": count_operations(function, arguments)}
-        result = named(function(*arguments), call["names"])
+            result, count = count_operations(function, arguments)
+        else:
+            result, count = function(*arguments), None
     except Exception as error:
         return {"error": describe(error)}
     changed = [name for name, array in arrays.items() if not np.array_equal(array, before[name])]
-    return {"values": {k: encode(v) for k, v in result.items()}, "changed": changed}
+    values = {name: encode(value) for name, value in named(result, call["names"]).items()}
+    return {"values": values, "changed": changed, "operations": count}
 
 
 def run_submission(request, send):
-    """Define the functions of a submission and send an answer to each call."""
-    namespace, errors = define(request, sizes_of(request["calls"][0]))
-    send({"defined": errors})
+    """Send an answer to each call; the functions are defined anew for each size of the problem."""
+    namespaces = {}
     for number, call in enumerate(request["calls"]):
-        send({"call": number} | answer(call, namespace))
+        size = call["V"], call["N"]
+        if size not in namespaces:
+            namespaces[size] = define(request, sizes_of(call))
+        send({"call": number} | answer(call, namespaces[size]))
 
 
 def read_pdf(request, send):
@@ -296,8 +321,8 @@ def main():
 
     limit_resources(request["cpu_seconds"], request["memory_bytes"])
     send({"files are restricted": restrict_files()})
-    if request["task"] == "submission":  # a PDF is only read, and pypdf loads modules late
-        stop_being_root()
+    if request["task"] == "submission":
+        give_up_identity()
     refuse_other_actions()
     try:
         {"submission": run_submission, "pdf": read_pdf}[request["task"]](request, send)

@@ -6,6 +6,7 @@ editor has lost the ids. Nothing of the submission is executed here.
 
 import ast
 import re
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +30,8 @@ class Submission:
     """What a grader needs of a notebook.
 
     solutions: by the name of a function, the source that defines it.
-    extras: sources of other definitions that the student added.
+    written: names of the functions that do not raise NotImplementedError any more.
+    extras: sources of other definitions of the student's that the solutions use.
     printed: by `name[index]`, the last value that `print_gradients` printed, a float.
     final: by the name of a split, the last printed final cross-entropy, a float.
     answers: by the number of a question, the written answer; "" if there is none.
@@ -37,6 +39,7 @@ class Submission:
     """
 
     solutions: dict = field(default_factory=dict)
+    written: set = field(default_factory=set)
     extras: list = field(default_factory=list)
     printed: dict = field(default_factory=dict)
     final: dict = field(default_factory=dict)
@@ -47,36 +50,58 @@ class Submission:
         self.remarks.setdefault(number, []).append(text)
 
 
-def without_magics(source):
-    """The source with IPython's own lines (%magic, !command, ?help) replaced by `pass`."""
-    return re.sub(r"^(\s*)(?:[%!?].*|.*\?)$", r"\1pass", source, flags=re.MULTILINE)
+MAGIC = re.compile(
+    r"^([ \t]*)(?:[%!?].*"  # %magic, !command, ?help
+    r"|[\w., \t]+=[ \t]*[%!].*"  # x = %magic
+    r"|[\w.]+\?+[ \t]*)$",  # help?
+    re.MULTILINE,
+)
 
 
 def parse(source):
-    """Syntax tree of a cell. Raises SyntaxError with a message in one line."""
+    """Syntax tree of a cell, without IPython's own lines. Raises SyntaxError."""
     if len(source) > MAX_SOURCE:
         raise SyntaxError("the cell is too long")
     try:
-        return ast.parse(source)
-    except SyntaxError:
-        return ast.parse(without_magics(source))
+        try:
+            return ast.parse(source)
+        except SyntaxError:
+            return ast.parse(MAGIC.sub(r"\1pass", source))
     except (ValueError, MemoryError, RecursionError) as error:
         raise SyntaxError(f"the cell cannot be parsed ({type(error).__name__})") from error
+
+
+def text_of(tree):
+    """Source of a syntax tree. Raises SyntaxError if it is nested too deeply."""
+    try:
+        return ast.unparse(tree)
+    except (ValueError, MemoryError, RecursionError) as error:
+        raise SyntaxError(f"the code is too complicated ({type(error).__name__})") from error
+
+
+def can_be_parsed(source):
+    try:
+        parse(source)
+    except SyntaxError:
+        return False
+    return True
 
 
 def blocks(notebook):
     """Pairs (grade id, source) of the code cells.
 
-    A cell that begins with indented code is the rest of the cell before, which somebody has split.
+    A cell that begins with indented code is the rest of the cell before, which somebody has split,
+    if the two make sense together.
     """
     found = []
     for cell in notebook.cells:
-        if cell.cell_type != "code" or not cell.source.strip():
+        source = cell.source.strip("\n")
+        if cell.cell_type != "code" or not source.strip():
             continue
-        if found and cell.source.lstrip("\n")[0] in " \t":
-            found[-1] = found[-1][0], found[-1][1] + "\n" + cell.source
+        if found and source[0] in " \t" and can_be_parsed(f"{found[-1][1]}\n{source}"):
+            found[-1] = found[-1][0], f"{found[-1][1]}\n{source}"
         else:
-            found.append((grade_id(cell), cell.source))
+            found.append((grade_id(cell), textwrap.dedent(source)))
     return found
 
 
@@ -102,57 +127,86 @@ def is_unwritten(function):
     return any(ast.unparse(error).startswith("NotImplementedError") for error in raised)
 
 
+@dataclass
+class Candidate:
+    """A cell that defines a function; the best one has the largest `rank`."""
+
+    rank: tuple
+    text: str
+    is_written: bool
+
+
+def candidate(tree, name, order):
+    """The Candidate in a cell, or None. Raises SyntaxError.
+
+    A function that is written ranks higher than one that is not, a `def` higher than an assignment,
+    and a later cell higher than an earlier one.
+    """
+    function = function_definition(tree, name)
+    if function is None:
+        return None
+    is_method = function not in tree.body
+    text = text_of(function if is_method else tree)
+    is_written = not is_unwritten(function)
+    return Candidate((is_written, isinstance(function, ast.FunctionDef), order), text, is_written)
+
+
 def find_solutions(notebook, submission):
-    """Fill in `submission.solutions`, and remark on what is missing."""
+    """Fill in `submission.solutions` and `submission.written`, and remark on what is missing."""
     cells = blocks(notebook)
     for question in QUESTIONS:
         name = question.grade_id
         if name not in FUNCTIONS:
             continue
         candidates, problems = [], []
-        for identifier, source in cells:
+        for order, (identifier, source) in enumerate(cells):
             try:
-                tree = parse(source)
+                candidates.append(candidate(parse(source), name, order))
             except SyntaxError as error:
                 if identifier == name or re.search(rf"def +{name}\b", source):
-                    problems.append(f"syntax error in line {error.lineno}: {error.msg}")
-                continue
-            function = function_definition(tree, name)
-            if function is not None:
-                is_method = function not in tree.body
-                text = ast.unparse(function if is_method else tree)
-                candidates.append((not is_unwritten(function), len(candidates), text))
-        if candidates:
-            is_written, _, submission.solutions[name] = max(candidates)
-            if sum(c[0] for c in candidates) > 1:
-                submission.remark(
-                    question.number, f"{name} is defined several times; the last one is judged"
-                )
-            if not is_written:
-                submission.remark(question.number, f"{name} still raises NotImplementedError")
-        elif problems:
-            submission.remark(question.number, f"{name}: {problems[-1]}")
-        else:
-            submission.remark(question.number, f"no cell defines {name}")
+                    place = f" in line {error.lineno}" if error.lineno else ""
+                    problems.append(f"{name}: syntax error{place}: {error.msg}")
+        candidates = [found for found in candidates if found]
+        remark = submission.remark
+        if not candidates:
+            remark(question.number, problems[-1] if problems else f"no cell defines {name}")
+            continue
+        best = max(candidates, key=lambda found: found.rank)
+        submission.solutions[name] = best.text
+        if not best.is_written:
+            remark(question.number, f"{name} still raises NotImplementedError")
+            continue
+        submission.written.add(name)
+        if sum(found.is_written for found in candidates) > 1:
+            remark(question.number, f"{name} is defined several times; the last one is judged")
 
 
 def names_defined(statement):
-    """Names that a statement defines."""
+    """Names that a statement defines; `Model.name` for an attribute of a class."""
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return {statement.name}
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         return {alias.asname or alias.name.split(".")[0] for alias in statement.names}
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    names = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.add(f"Model.{node.attr}")
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= names_defined(node)
+    return names
 
 
-def is_literal(node):
-    """Whether an expression is made of numbers, text and operators only."""
-    allowed = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.Tuple, ast.List)
-    return all(isinstance(part, (*allowed, ast.expr_context)) for part in ast.walk(node))
+def names_used(tree):
+    """Names that code uses, and its attributes as `Model.name`."""
+    nodes = list(ast.walk(tree))
+    attributes = {f"Model.{node.attr}" for node in nodes if isinstance(node, ast.Attribute)}
+    return attributes | {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
-def find_extras(notebook, submission, provided):
-    """Fill in `submission.extras`: imports, functions, classes and constants of the student's.
+def own_statements(notebook, provided):
+    """Top-level statements of the student's, methods that were added to the class Model included.
 
     provided: names that the handed-out notebook defines; a changed one does not count.
     """
@@ -162,13 +216,37 @@ def find_extras(notebook, submission, provided):
         except SyntaxError:
             continue
         for statement in body:
-            is_constant = isinstance(statement, ast.Assign) and is_literal(statement.value)
-            kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-            names = names_defined(statement)
-            if names & {*provided, *FUNCTIONS, "checking"}:
+            if isinstance(statement, ast.ClassDef) and statement.name == "Model":
+                methods = [node for node in statement.body if isinstance(node, ast.FunctionDef)]
+                for method in methods:
+                    if method.name not in (*provided, *FUNCTIONS):
+                        assignment = ast.parse(f"Model.{method.name} = {method.name}").body
+                        yield {f"Model.{method.name}"}, [method, *assignment]
                 continue
-            if is_constant or isinstance(statement, kinds):
-                submission.extras.append(ast.unparse(statement))
+            names = names_defined(statement)
+            methods = {name.removeprefix("Model.") for name in names}
+            if names and not methods & {*provided, *FUNCTIONS, "checking", "np", "Model"}:
+                yield names, [statement]
+
+
+def find_extras(notebook, submission, provided):
+    """Fill in `submission.extras`: what the solutions use of the student's own definitions."""
+    statements = list(own_statements(notebook, provided))
+    needed = set()
+    for text in submission.solutions.values():
+        needed |= names_used(ast.parse(text))
+    chosen, before = set(), -1
+    while len(chosen) > before:  # what the chosen ones use is needed too
+        before = len(chosen)
+        for number, (names, body) in enumerate(statements):
+            if number not in chosen and names & needed:
+                chosen.add(number)
+                needed |= names_used(ast.Module(body, []))
+    for number in sorted(chosen):
+        try:
+            submission.extras.append(text_of(ast.Module(statements[number][1], [])))
+        except SyntaxError:
+            continue
 
 
 def find_outputs(notebook, submission):
