@@ -419,6 +419,8 @@ def all_cores_busy():
     process = subprocess.Popen([sys.executable, "-c", work], env=environment)
     try:
         yield process
+        if process.poll() is not None:
+            raise RuntimeError("the process that keeps the cores busy has ended too early")
     finally:
         process.kill()
         process.wait()
