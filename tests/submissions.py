@@ -17,6 +17,7 @@ import right_implementations
 from tools.files import NOTEBOOK
 
 PERFECT = {"2.1.3": 6, "2.2.1": 8, "2.2.2": 8, "2.2.3": 8, "2.2.4": 2}
+LAST_LINE = "return grad_W, grad_W_tilde, grad_b, grad_b_tilde"  # of grad_GLoVe
 NOTHING = dict.fromkeys(PERFECT, 0)
 SUBMISSIONS = []
 
@@ -190,12 +191,8 @@ def a_function_by_assignment(notebook):
 
 @case("right")
 def computed_in_float32(notebook):
-    return replace(
-        notebook,
-        "grad_GLoVe",
-        "    grad_W = 2 * R @ W_tilde  # (V, V) (V, d)\n",
-        "    grad_W = (2 * R @ W_tilde).astype(np.float32)\n",
-    )
+    new = "return grad_W.astype(np.float32), grad_W_tilde, grad_b, grad_b_tilde"
+    return replace(notebook, "grad_GLoVe", LAST_LINE, new)
 
 
 # Half done
@@ -258,23 +255,20 @@ def the_final_test_figure_is_missing(notebook):
 @case("wrong", "0.5 times the right values", q213=0)
 def the_factor_2_forgotten(notebook):
     cell = cell_of(notebook, "grad_GLoVe")
-    cell.source = cell.source.replace("2 * R", "R")
+    cell.source = cell.source.replace("2 * (R", "(R")
     return notebook
 
 
 @case("wrong", "65 of 65 values are wrong", q213=4)
 def one_role_only_in_the_symmetric_model(notebook):
-    return replace(notebook, "grad_GLoVe", "R + R.T", "R")
+    both = "return grad_W + grad_W_tilde, None, grad_b + grad_b_tilde, None"
+    return replace(notebook, "grad_GLoVe", both, "return grad_W, None, grad_b, None")
 
 
 @case("wrong", r"shape \(13,\) in place of \(13, 1\)", q213=5)
 def a_bias_gradient_of_the_wrong_shape(notebook):
-    return replace(
-        notebook,
-        "grad_GLoVe",
-        "grad_b = 2 * R.sum(axis=1, keepdims=True)",
-        "grad_b = 2 * R.sum(axis=1)",
-    )
+    new = "return grad_W, grad_W_tilde, grad_b[:, 0], grad_b_tilde"
+    return replace(notebook, "grad_GLoVe", LAST_LINE, new)
 
 
 @case("wrong", "not 0", q221=6, q223=0)
@@ -353,17 +347,14 @@ def an_exception(notebook):
 
 @case("wrong", "NaN", q213=5)
 def not_a_number(notebook):
-    return replace(notebook, "grad_GLoVe", "grad_W = 2 * R @ W_tilde", "grad_W = np.nan * W")
+    new = "return np.nan * W, grad_W_tilde, grad_b, grad_b_tilde"
+    return replace(notebook, "grad_GLoVe", LAST_LINE, new)
 
 
 @case("wrong", "list in place of an array", q213=5)
 def a_list(notebook):
-    return replace(
-        notebook,
-        "grad_GLoVe",
-        "grad_W = 2 * R @ W_tilde  # (V, V) (V, d)",
-        "grad_W = (2 * R @ W_tilde).tolist()",
-    )
+    new = "return grad_W.tolist(), grad_W_tilde, grad_b, grad_b_tilde"
+    return replace(notebook, "grad_GLoVe", LAST_LINE, new)
 
 
 @case("wrong", "0 of 4 entries are right", q223=7)
@@ -444,7 +435,7 @@ broken(
 
 @case("broken", r"syntax error in line \d+", q213=0)
 def a_syntax_error(notebook):
-    return replace(notebook, "grad_GLoVe", "R_both = R + R.T", "R_both = (R + R.T")
+    return replace(notebook, "grad_GLoVe", "grad_b = 2 * (R @ ones)", "grad_b = 2 * (R @ ones")
 
 
 @case("broken", "no cell defines back_propagate", q222=0, q223=2)
@@ -480,7 +471,7 @@ def a_duplicate_that_is_not_written(notebook):
 def two_versions_of_which_the_last_is_wrong(notebook):
     cell = cell_of(notebook, "grad_GLoVe")
     second = copy.deepcopy(cell)
-    second.source = second.source.replace("2 * R", "3 * R")
+    second.source = second.source.replace("2 * (R", "3 * (R")
     notebook.cells.insert(notebook.cells.index(cell) + 1, second)
     return notebook
 
