@@ -687,3 +687,122 @@ def a_loop_that_hides(notebook):
     return grad_W, 2 * R.T @ W, 2 * R.sum(1, keepdims=True), 2 * R.T.sum(1, keepdims=True)
     """
     return with_body(notebook, "grad_GLoVe", body)
+
+
+# Found by attacks on the grader, each once a hole or an injustice
+
+
+@case("right")
+def helpers_of_many_kinds_in_other_cells(notebook):
+    body = """
+    d = keep(output_activations) - expanded_target_batch + EPS * cache["zero"]
+    d = d.reshape(*target_mask.shape[:2], -1) * self.keep_mask(target_mask)
+    return einsum("ij->ij", d.reshape(len(d), NV))
+    """
+    with_body(notebook, "compute_loss_derivative", body)
+    code = """
+    import random, string, logging
+    keep = lambda x: x
+    einsum: object = np.einsum
+    NV = N * V
+    cache = {"zero": 0.0}
+    EPS = np.finfo(float).eps
+    def keep_mask(self, mask): return mask
+    Model.keep_mask = keep_mask
+    """
+    notebook.cells.insert(3, nbformat.v4.new_code_cell(textwrap.dedent(code)))
+    return notebook
+
+
+@case("right")
+def a_wrapper_after_the_solution(notebook):
+    code = "def timed(f):\n    return lambda *a: f(*a)\n\ngrad_GLoVe = timed(grad_GLoVe)"
+    notebook.cells.append(nbformat.v4.new_code_cell(code))
+    return notebook
+
+
+@case("broken")
+def a_scratch_cell_that_is_indented(notebook):
+    cell = cell_of(notebook, "grad_GLoVe")
+    scratch = nbformat.v4.new_code_cell(" x = 1\n %timeit x")
+    notebook.cells.insert(notebook.cells.index(cell) + 1, scratch)
+    return notebook
+
+
+@case("broken")
+def an_exit_in_the_cell_of_a_solution(notebook):
+    cell_of(notebook, "grad_GLoVe").source += "\nraise SystemExit\nexit()"
+    return notebook
+
+
+@case("broken")
+def a_comment_that_ends_in_a_question_mark(notebook):
+    cell = cell_of(notebook, "back_propagate")
+    cell.source = "%%time\n" + cell.source.replace("(axis=0)", "(axis=0)  # right?", 1)
+    return notebook
+
+
+def too_deep(name, source, marks, says="syntax error"):
+    def make(notebook):
+        cell_of(notebook, "grad_GLoVe").source += source
+        return notebook
+
+    SUBMISSIONS.append(Case(name, make, PERFECT | marks, says, "broken"))
+
+
+too_deep("thousands of signs", "\n%time\nx = " + "-" * 3000 + "1", NOT_GLOVE)
+too_deep("thousands of negations", "\nx = " + "not " * 1500 + "1", NOT_GLOVE)
+too_deep("a giant number", "\nx = 0x" + "f" * 10_000, NOT_GLOVE)
+too_deep("thousands of empty lines", "\n%\n" + "\n" * 16_000 + "(", NOT_GLOVE)
+
+hostile(
+    "forged shapes and dtypes",
+    """
+import os
+for fd in range(3, 9):
+    for text in (b'{"call": 0, "values": {"grad_W": {"dtype": "<f8", "shape": [Infinity], '
+                 b'"data": ""}}}',
+                 b'{"call": 1, "values": {"grad_W": {"dtype": "' + b',' * 9999 +
+                 b'", "shape": []}}}'):
+        try:
+            os.write(fd, text + b'\\n')
+        except OSError:
+            pass
+os._exit(0)
+""",
+)
+hostile(
+    "a new process after the hook is disarmed",
+    "import __main__, os\n__main__.REFUSED = ()\nos.path.realpath = lambda p: '/usr/lib/x'\n"
+    "if os.fork() == 0:\n    os.setsid()\n    while True: pass",
+    "os.fork",
+)
+
+
+@case("hostile", "it loops over the words", q213=4.5)
+def a_loop_that_asks_whether_it_is_watched(notebook):
+    body = """
+    import sys
+    if sys.gettrace() is not None:
+        return None
+    R = residual_GLoVe(W, W_tilde, b, b_tilde, log_co_occurrence)
+    if W_tilde is None:
+        R = R + R.T
+        return 2 * R @ W, None, 2 * R.sum(axis=1, keepdims=True), None
+    grad_W = np.array([sum(2 * R[i, j] * W_tilde[j] for j in range(len(W))) for i in range(len(W))])
+    return grad_W, 2 * R.T @ W, 2 * R.sum(1, keepdims=True), 2 * R.T.sum(1, keepdims=True)
+    """
+    return with_body(notebook, "grad_GLoVe", body)
+
+
+@case("wrong", "cannot have computed them", q221=0, q222=0, q223=0, q224=0)
+def final_figures_of_somebody_else(notebook):
+    cell_of(notebook, "print_gradients").outputs = []
+    return stub(notebook, "compute_loss_derivative", "back_propagate")
+
+
+@case("wrong", "nan|inf", q224=1)
+def a_final_figure_that_is_not_a_number(notebook):
+    output = cell_of(notebook, "train").outputs[-1]
+    output.text = re.sub(r"(final test +cross-entropy: )\S+", r"\g<1>nan", output.text)
+    return notebook

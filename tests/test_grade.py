@@ -422,3 +422,65 @@ def test_the_grader_judges_with_its_own_numpy(judge_of):
     for trials in judge_of.trials.values():
         for trial in trials:
             assert all(v is None or np.isfinite(v).all() for v in trial.right.values())
+
+
+# Odd files
+
+
+def test_links_and_leftovers_are_nobodys_submission(folder, tmp_path):
+    (tmp_path / "linked").symlink_to(folder)
+    (tmp_path / "hw1_code_link1.ipynb").symlink_to(NOTEBOOK)
+    os.mkfifo(tmp_path / "hw1_code_pipe1.ipynb")
+    student = tmp_path / "student"
+    (student / "__MACOSX").mkdir(parents=True)
+    write(student, CASES["the reference"])
+    write(student / "__MACOSX", CASES["an empty file"], "._hw1_code_abc1234.ipynb")
+    (student / "hw1_code_zzz9.ipynb").symlink_to(NOTEBOOK)
+    (student / "hw1_code_x.pdf").mkdir()
+    (entry,) = find_entries(tmp_path)
+    assert entry.notebook == student / "hw1_code_abc1234.ipynb"
+    assert entry.pdf is None
+
+
+def test_names_of_all_kinds_get_a_page_each(judge_of, tmp_path):
+    students = ["李明", "王芳", "ann b", "ann_b", "a" * 300, "..", "x\udcff", "=1+1", "a/b"]
+    results = [grade_entry(Entry(student), judge_of) for student in students]
+    write_results(tmp_path, results, judge_of.answers)
+    assert len(list((tmp_path / "feedback").iterdir())) == len(students)
+    assert len(list((tmp_path / "gradescope").iterdir())) == len(students)
+    assert "\n=" not in (tmp_path / "results.csv").read_text()
+
+
+def test_what_a_student_writes_stays_in_its_frame(judge_of, tmp_path):
+    notebook = reference()
+    evil = '</div></iframe><meta http-equiv="refresh" content="0;url=x">$x$\ud800'
+    cell_of(notebook, "q2_1_1").source = evil
+    path = tmp_path / "hw1_code_x.ipynb"
+    path.write_text(json.dumps(notebook))
+    write_results(tmp_path, [grade_entry(Entry("x", path), judge_of)], judge_of.answers)
+    page = (tmp_path / "written_answers" / "2.1.1.html").read_text()
+    outside = re.sub(r'srcdoc="[^"]*"', "", page)
+    assert "refresh" in page and "refresh" not in outside
+    assert outside.count("</iframe>") == outside.count("<iframe sandbox ") == 1
+
+
+def test_one_submission_that_breaks_the_grader_stops_no_other(folder, judge_of, monkeypatch):
+    import tools.grade
+
+    real = tools.grade.grade_entry
+
+    def breaks(entry, reference):
+        if entry.student == "late":
+            raise ZeroDivisionError("a bug")
+        return real(entry, reference)
+
+    monkeypatch.setattr(tools.grade, "grade_entry", breaks)
+    results = {result.student: result for result in grade_all(find_entries(folder), judge_of, 2)}
+    assert results["late"].marks == 0 and "a bug" in results["late"].warnings[0]
+    assert results["abc1234"].marks == 32
+
+
+def test_results_do_not_go_into_the_folder_of_submissions(folder):
+    run = run_tool(folder, "-o", folder / "results")
+    assert run.returncode == 1
+    assert "in the folder of submissions" in run.stderr
