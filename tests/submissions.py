@@ -438,7 +438,7 @@ def a_syntax_error(notebook):
     return replace(notebook, "grad_GLoVe", "grad_b = 2 * (R @ ones)", "grad_b = 2 * (R @ ones")
 
 
-@case("broken", "no cell defines back_propagate", q222=0, q223=2)
+@case("broken", "no cell defines back_propagate", q222=0, q223=2, q224=0)
 def a_deleted_cell(notebook):
     notebook.cells.remove(cell_of(notebook, "back_propagate"))
     return notebook
@@ -639,7 +639,7 @@ class Equal(np.ndarray):
     def __sub__(self, other): return self * 0
 return tuple(np.zeros((1, 1)).view(Equal) for _ in range(4))
 """,
-    "Equal in place of an array",
+    r"shape \(1, 1\) in place of",
 )
 hostile("an array of objects", "return (np.array([W, None], dtype=object),) * 4", "dtype object")
 hostile(
