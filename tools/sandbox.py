@@ -22,7 +22,7 @@ class Limits:
 
     cpu_seconds: int = 20
     wall_seconds: int = 60  # for those that sleep
-    memory_bytes: int = 700 * 2**20
+    memory_bytes: int = 500 * 2**20  # beside the 200 MB of the grader in 768 MB
     output_bytes: int = 16 * 2**20  # that are read
 
 
