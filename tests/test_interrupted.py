@@ -224,7 +224,7 @@ def test_a_tool_that_is_killed_leaves_the_old_file(tmp_path, tool, number, delay
     assert path.read_bytes() == old
     assert b"Traceback" not in errors
     if number != signal.SIGKILL:
-        assert errors.decode().splitlines()[-1] == f"{tool}: interrupted"  # and the bar is gone
+        assert f"{tool}: interrupted\n" in errors.decode()
         assert list(tmp_path.iterdir()) == [path]
 
 

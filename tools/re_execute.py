@@ -34,6 +34,9 @@ def identity():
     return nobody
 
 
+INTERRUPTED = "Interrupted"
+
+
 class UnsafeError(RuntimeError):
     """Whole notebooks would run with the rights of root; the message says what to do."""
 
@@ -66,9 +69,11 @@ def differences(saved, fresh):
     pairs = zip(code_cells_of(saved), code_cells_of(fresh))
     for count, (before, after) in enumerate(pairs, start=1):
         first_line = after.source.strip().splitlines()[0][:40]
-        errors = [o for o in after.outputs if o.get("output_type") == "error"]
+        errors = [o.get("ename") for o in after.outputs if o.get("output_type") == "error"]
+        if INTERRUPTED in printed(after) and INTERRUPTED not in printed(before):
+            errors.append("interrupted, since it took too long")  # the notebook says so itself
         if errors:
-            found.append(f"re-executed, code cell {count} ({first_line}): {errors[0].get('ename')}")
+            found.append(f"re-executed, code cell {count} ({first_line}): {errors[0]}")
             continue
         old, new = numbers(before), numbers(after)
         if len(old) != len(new):
