@@ -20,6 +20,7 @@ from tools.submitted_notebook import NotebookError, printed, read_notebook
 NOBODY = 65534
 CELL_SECONDS = 300
 NOTEBOOK_SECONDS = 1200
+INTERRUPTED = "Interrupted"  # what the notebook prints after that
 NUMBER = re.compile(r"(?<!\d)-?\d{1,30}\.\d{1,30}(?:e[+-]?\d{1,3})?")
 ABSOLUTE, RELATIVE = 0.02, 1e-2  # printed cross-entropies differ in the second decimal elsewhere
 
@@ -32,9 +33,6 @@ def identity():
     except (OSError, subprocess.SubprocessError):
         return {}
     return nobody
-
-
-INTERRUPTED = "Interrupted"
 
 
 class UnsafeError(RuntimeError):
