@@ -35,7 +35,7 @@ from tools.typeset import markdown_to_pdf
 from tools.zip_file import zip_bytes
 
 TRACES_IN_WORDS = {  # what a leak could look like, not as it stands in the notebook
-    "code": "x = 2*R.T  @  W",
+    "code": "x = 2*(R.T  @  W)",
     "comment": "The sigmoid: S = sigmoid(A), whose derivative is S * (1 - S).",
     "sentence": "with two dimensions ...\n\nMost other words crowd in the middle,\nwhere days, "
     "numbers, and verbs overlap",
@@ -471,13 +471,13 @@ def test_a_bad_file_is_one_clear_line(option, content, message, tmp_path, monkey
 def test_a_leak_stops_the_release(saved_notebook, tmp_path, monkeypatch, capsys):
     leaky, output = tmp_path / "leaky.ipynb", tmp_path / "hw1.zip"
     notebook = copy.deepcopy(saved_notebook)
-    notebook.cells[25].source += "\n\nSo the gradient of $W$ is `2 * R@W_tilde`."
+    notebook.cells[25].source += "\n\nSo the gradient of $W$ is `2 * (R.T@W)`."
     nbformat.write(notebook, leaky)
     with pytest.raises(SystemExit):
         run_release(monkeypatch, "-o", output, "--notebook", leaky)
     error = capsys.readouterr().err.splitlines()[-1]
     assert "hw1_code.ipynb holds 1 traces" in error
-    assert "'2 * R @ W_tilde' of the solution in the cell grad_GLoVe" in error
+    assert "'2 * (R.T @ W)' of the solution in the cell grad_GLoVe" in error
     assert not output.exists()
 
 
