@@ -283,7 +283,8 @@ def test_it_runs_on_another_text(saved_notebook, tmp_path):
     parameters = partially_train(data, n_steps=100)
     for name, content in [("data.pk", data), ("partially_trained.pk", parameters)]:
         (tmp_path / name).write_bytes(pickle.dumps(content))
-    shutil.copy(ROOT / "checking.py", tmp_path)
+    for name in ("checking.py", "data_files.py"):
+        shutil.copy(ROOT / name, tmp_path)
     other = copy.deepcopy(saved_notebook)
     for cell in code_cells(other):
         cell.source = cell.source.replace("epochs: int = 8", "epochs: int = 1")
