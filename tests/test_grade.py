@@ -12,7 +12,6 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 from submissions import PERFECT, SUBMISSIONS, cell_of, reference, without_outputs
 
@@ -126,11 +125,10 @@ def test_without_rights_files_stay_closed(monkeypatch):
         "    arrays, arguments = {}, []\n",
     )
     for without in ("restrict_files()", "refuse_other_actions()"):
-        changed = Path("unused")
         text = program.replace(f"    {without}", "    pass").replace(
             f'send({{"files are restricted": {without}}})', "pass"
         )
-        assert text != program, changed
+        assert text != program
         monkeypatch.setattr(sandbox, "PROGRAM", FakeFile(text))
         outcome = sandbox.run({"task": "submission", **opens, "calls": [call]})
         (error,) = outcome.values("error")
@@ -418,13 +416,6 @@ def test_a_new_run_is_compared_with_what_was_saved(data, tmp_path):
     assert path.read_bytes() == before
     path.write_text(json.dumps(without_outputs(notebook)))
     assert re_execute(path, files, cell_seconds=5) != []
-
-
-def test_the_grader_judges_with_its_own_numpy(judge_of):
-    """What the reference says does not depend on what ran before."""
-    for trials in judge_of.trials.values():
-        for trial in trials:
-            assert all(v is None or np.isfinite(v).all() for v in trial.right.values())
 
 
 # Odd files

@@ -18,7 +18,9 @@ from tools.results import Result, gradescope_json
 from tools.sandbox import SandboxError, require_working
 from tools.zip_file import zip_bytes
 
-PROGRAMS = ("setup.sh", "run_autograder", "requirements.txt")  # in tools/gradescope
+PROGRAMS = ("setup.sh", "run_autograder")  # in tools/gradescope
+STAFF_FILE = "tools/requirements.txt"
+STAFF_PACKAGES = ("pypandoc", "pypdf")
 MODULES = (
     "__init__",
     "autograder",
@@ -40,6 +42,14 @@ KEY = "answer_key.txt"
 SETTINGS = "settings.json"
 
 
+def requirements():
+    """Lines for pip: the students' packages, and those of the staff's that the grader imports."""
+    students, staff = ((ROOT / name).read_text() for name in ("requirements.txt", STAFF_FILE))
+    return students + "".join(
+        line for line in staff.splitlines(keepends=True) if line.startswith(STAFF_PACKAGES)
+    )
+
+
 def autograder_files(key_lines, notebook=NOTEBOOK, seed=0):
     """Contents of the zip: a dict from names to bytes.
 
@@ -48,6 +58,7 @@ def autograder_files(key_lines, notebook=NOTEBOOK, seed=0):
     files = {name: (ROOT / "tools" / "gradescope" / name).read_bytes() for name in PROGRAMS}
     files |= {f"tools/{name}.py": (ROOT / "tools" / f"{name}.py").read_bytes() for name in MODULES}
     files |= {name: (ROOT / name).read_bytes() for name in ("checking.py", "data_files.py")}
+    files["requirements.txt"] = requirements().encode()
     files[NOTEBOOK.name] = Path(notebook).read_bytes()
     files[KEY] = "\n".join([*key_lines, ""]).encode()
     files[SETTINGS] = json.dumps({"seed": seed}).encode()
@@ -57,7 +68,7 @@ def autograder_files(key_lines, notebook=NOTEBOOK, seed=0):
 def write_autograder(path, key_lines, notebook=NOTEBOOK, seed=0):
     """Write the zip. Raises OSError."""
     files = autograder_files(key_lines, notebook, seed)
-    write_atomically(path, zip_bytes(files, ("setup.sh", "run_autograder")))
+    write_atomically(path, zip_bytes(files, PROGRAMS))
 
 
 def run_autograder(base):
