@@ -10,9 +10,10 @@ import time
 import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
+from tqdm import tqdm
 
 from tools.files import ROOT, write_atomically
-from tools.notebook import EXPERIMENT, code_cells
+from tools.notebook import EXPERIMENT, code_cells, execute
 
 # In a kernel, as with the stop button
 
@@ -193,6 +194,21 @@ def small_notebook():
     cells = [nbformat.v4.new_code_cell(source) for source in ("print(1)", "import time", "1 + 1")]
     cells.insert(2, nbformat.v4.new_code_cell("time.sleep(3)"))
     return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_before_it_begins_starts_no_kernel(monkeypatch, number):
+    def interrupted_bar(**options):
+        os.kill(os.getpid(), number)
+        return tqdm(**options)
+
+    monkeypatch.setattr("tools.notebook.tqdm", interrupted_bar)
+    notebook, before = small_notebook(), signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        execute(notebook)
+    assert caught.value.args == (number,)
+    assert notebook.cells[0].execution_count is None
+    assert signal.getsignal(number) == before
 
 
 TOOLS = {  # arguments for an output, and what the tool prints when it has begun

@@ -36,28 +36,40 @@ def _interrupt(signal_number, frame):
 
 
 @contextmanager
+def signals_to(handler):
+    """Inside of `with`, Ctrl-C and SIGTERM call handler(number, frame).
+
+    What is ignored, as in a background job of a shell, stays so. Raises ValueError outside of the
+    main thread.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: old for number, old in before.items() if old != signal.SIG_IGN}
+    try:
+        for number in before:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+@contextmanager
 def clear_exit(*errors):
     """Decorator of a tool's `main`: the given errors, and OSError, end it with one line, status 1.
 
     Their messages have to say what was found, what was expected and what to do. Ctrl-C and SIGTERM
     end it with one line too, and status 130 and 143.
     """
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN:  # as for a background job of a shell
-            signal.signal(number, _interrupt)
-    try:
-        yield
-    except (OSError, *errors) as error:
-        _say(error)
-        sys.exit(1)
-    except KeyboardInterrupt as interrupt:
-        _say("interrupted")
-        (number,) = interrupt.args or [signal.SIGINT]
-        sys.exit(128 + number)  # the status that shells expect
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with signals_to(_interrupt):
+        try:
+            yield
+        except (OSError, *errors) as error:
+            _say(error)
+            sys.exit(1)
+        except KeyboardInterrupt as interrupt:
+            _say("interrupted")
+            (number,) = interrupt.args or [signal.SIGINT]
+            sys.exit(128 + number)  # the status that shells expect
 
 
 def expect_ctrl_c():

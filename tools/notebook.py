@@ -2,16 +2,17 @@
 
 import ast
 import asyncio
+import atexit
 import contextlib
-import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
+from tools.command_line import signals_to
 from tools.files import NOTEBOOK, ROOT
 
 EXPERIMENT = "experiment"  # tag of the cells that take long or only draw
@@ -66,29 +67,31 @@ def load_definitions(data, path=NOTEBOOK):
 
 
 class _Client(NotebookClient):
-    """A `NotebookClient` that Ctrl-C or SIGTERM ends in order, its kernel included.
-
-    The original only stops the kernel, and then fails in the middle of what it was doing.
-    """
+    """A `NotebookClient` that can be interrupted at any moment and then ends its kernel."""
 
     interrupted_by = None  # number of the signal
+    _task = None
 
-    async def async_start_new_kernel(self, **kwargs):
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    def interrupt(self, number, frame):
+        """Handler of a signal."""
+        self.interrupted_by = number
+        if self._task is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has just ended
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
-        def interrupt(number):
-            self.interrupted_by = number
-            loop.set_exception_handler(lambda *_: None)  # the original leaves tasks that then fail
-            task.cancel()
-
-        with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows, other threads
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, interrupt, number)
-        await super().async_start_new_kernel(**kwargs)
+    async def run(self):
+        self._task = asyncio.current_task()
+        try:
+            if self.interrupted_by is None:  # it may be, before there was a task to cancel
+                await self.async_execute(stderr=subprocess.DEVNULL)  # cells print another way
+        finally:
+            atexit.unregister(self._cleanup_kernel)  # a safety net of the original
+            if self.km is not None and self.km.has_kernel:  # interrupted while it started
+                await self._async_cleanup_kernel()
 
 
 def execute(notebook, folder=ROOT):
-    """Run all cells of a notebook node in a new kernel, in place.
+    """Run all cells of a notebook node in a new kernel, in place; call it in the main thread.
 
     Raises nbclient.exceptions.CellExecutionError at the first cell that fails, KeyboardInterrupt at
     Ctrl-C and SIGTERM.
@@ -100,14 +103,18 @@ def execute(notebook, folder=ROOT):
         resources={"metadata": {"path": str(folder)}},
     )
     n_cells = len(code_cells(notebook))
-    with tqdm(total=n_cells, desc="running the notebook", unit="cell", leave=False) as bar:
+    with (
+        signals_to(client.interrupt),
+        tqdm(total=n_cells, desc="running the notebook", unit="cell", leave=False) as bar,
+        ThreadPoolExecutor(1) as thread,
+    ):
         client.on_cell_complete = lambda cell, cell_index: bar.update()
-        try:
-            client.execute(stderr=subprocess.DEVNULL)  # what cells print comes another way
-        except (asyncio.CancelledError, DeadKernelError):  # by where it was interrupted
-            if client.interrupted_by is None:
-                raise
-            raise KeyboardInterrupt(client.interrupted_by) from None
+        # In the main thread the client would handle signals itself, and fail in the middle of it.
+        error = thread.submit(asyncio.run, client.run()).exception()
+    if client.interrupted_by is not None:
+        raise KeyboardInterrupt(client.interrupted_by)
+    if error is not None:
+        raise error
 
 
 def clean(notebook):
