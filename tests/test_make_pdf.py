@@ -23,6 +23,7 @@ from tools.hand_in_pdf import WrittenError, read_written
 from tools.notebook_markdown import columns_of, overwritten, printable, shortened
 from tools.questions import QUESTIONS
 from tools.submitted_notebook import NotebookError, printed_gradients, read_notebook
+from tools.typeset import TypesetError
 
 NAME = "hw1_code_abc1234.ipynb"
 SOLUTIONS = ROOT / "written" / "solutions.pdf"
@@ -229,7 +230,7 @@ def remove_section(notebook):
         (add_error, "(train()) stopped with KeyError"),
         (
             set_source("1 + 1", "def f():\n    raise NotImplementedError('2.1.3')"),
-            "cell 2 (def f():) still raises",
+            "cell [1] (def f():) still raises",
         ),
         (clear_gradients, "output of print_gradients is missing"),
         (only_check_gradients, "only check_gradients has printed"),
@@ -267,6 +268,52 @@ def test_answers_are_found_without_the_ids_of_nbgrader(complete):
 def test_the_line_that_marks_the_place_of_an_answer_may_stay_above_it(complete):
     empty_answer("YOUR ANSWER HERE\n\nThe answer.")(complete)
     assert misses(complete, NAME) == []
+
+
+def lose_metadata(cells):
+    for cell in cells:
+        cell.metadata = nbformat.from_dict({})
+
+
+def move_below(cells, place):
+    """Leave the placeholder, and write the answer into the next cell."""
+    cells.insert(place + 1, new_markdown_cell("Because $V^2$."))
+    cells[place].source = "YOUR ANSWER HERE"
+
+
+def move_to_the_end(cells, place):
+    """Write the answer at the end of the section, in place of the cell for it."""
+    cells.append(new_markdown_cell("Because $V^2$."))
+    del cells[place]
+
+
+def drop(cells, place):
+    del cells[place]
+
+
+def leave_open(cells, place):
+    cells[place].source = "YOUR ANSWER HERE"
+
+
+@pytest.mark.parametrize("has_metadata", [True, False])
+@pytest.mark.parametrize(
+    "grade_id, change, is_answered",
+    [
+        ("q2_1_4", move_below, True),
+        ("q2_3", move_below, True),
+        ("q2_3", move_to_the_end, True),
+        *((name, drop, False) for name in ("q2_1_1", "q2_1_2", "q2_1_4", "q2_3")),
+        *((name, leave_open, False) for name in ("q2_1_1", "q2_1_2", "q2_1_4", "q2_3")),
+    ],
+)
+def test_an_answer_is_told_from_what_was_handed_out(grade_id, change, is_answered, has_metadata):
+    notebook = read_notebook(NOTEBOOK)
+    ids = [submitted_notebook.grade_id(cell) for cell in notebook.cells]
+    change(notebook.cells, ids.index(grade_id))
+    if not has_metadata:
+        lose_metadata(notebook.cells)
+    expected = [] if is_answered else [f"question {grade_id[1:].replace('_', '.')} has no answer"]
+    assert [miss.partition(":")[0] for miss in misses(notebook, NAME)] == expected
 
 
 @pytest.mark.parametrize(
@@ -418,6 +465,8 @@ FORMULAS = [
     r"$\newcommand{\half}{\frac12} \half$",
     r"$\bm{\rho}=1$",
     r"$\half\pi$",
+    r"$\|\sigma\|={\rm d}\tau$",
+    r"$\textcolor{red}{\omega}={\bf v}$",
 ]
 
 
@@ -426,8 +475,9 @@ def test_formulas_of_all_kinds_that_jupyter_accepts():
     text = text_of(reader)
     assert warnings == []
     assert "\\" not in text and "$" not in text and "(7)" in text
-    for letter in "𝛼𝛽𝛾𝛿𝜁𝜂𝜃𝜅𝜆𝜇𝜈𝜉𝝆𝜋":
+    for letter in "𝛼𝛽𝛾𝛿𝜁𝜂𝜃𝜅𝜆𝜇𝜈𝜉𝝆𝜋𝜏𝜔𝐯":
         assert letter in text, letter
+    assert "‖𝜎‖" in text
 
 
 def test_labels_of_formulas_are_left_out():
@@ -445,16 +495,27 @@ def test_code_and_money_are_no_formulas():
     assert r"\(x\) and $y$ cost $5, not $6." in text_of(reader) and warnings == []
 
 
-@pytest.mark.parametrize("broken", [r"$\frac{a}{$", r"$\nosuchmacro{x}$", r"$$\begin{align} a$$"])
-def test_a_cell_with_a_broken_formula_is_shown_as_its_source(broken):
-    reader, (warning,) = pdf_of(
-        new_markdown_cell("before"),
-        new_markdown_cell(f"**Text** {broken}"),
-        new_markdown_cell("end"),
-    )
-    text = text_of(reader)
-    assert f"**Text** {broken}" in text and "before" in text and "end" in text
+@pytest.mark.parametrize(
+    "broken", [r"$\frac{a}{$", r"$\nosuchmacro{x}$", "$$\\nosuchmacro{x} \\\\\n y$$"]
+)
+def test_a_broken_formula_is_shown_as_its_source_and_costs_nothing_else(broken):
+    text = rf"$\newcommand{{\half}}{{1/2}}$ **Text** {broken} and $\alpha\half$"
+    reader, (warning,) = pdf_of(new_markdown_cell("before"), new_markdown_cell(text))
+    shown = text_of(reader)
+    for part in ("before", "Text", *broken.replace("$", "").split("\n"), "𝛼1/2"):
+        assert part in shown
+    assert "*" not in shown and "newcommand" not in shown
     assert warning.startswith("cell 2 (") and "shown as its source" in warning
+
+
+def test_a_cell_that_pandoc_does_not_understand_is_shown_as_its_source(monkeypatch):
+    def fail(html):
+        raise TypesetError("pandoc stopped")
+
+    monkeypatch.setattr("tools.notebook_markdown.html_to_typst", fail)
+    reader, (warning,) = pdf_of(new_markdown_cell(r"**Text** $x$"), code("x = 1"))
+    assert "**Text** $x$" in text_of(reader) and "x = 1" in text_of(reader)
+    assert "shown as its source, because of pandoc stopped" in warning
 
 
 def test_a_piece_that_typst_refuses_is_shown_plainly(monkeypatch):
@@ -508,6 +569,26 @@ def test_outputs_are_shown_without_colours_and_progress_bars():
         assert shown in text
     for hidden in ["0/2", "1/2", "a bar", "[0", "\x1b"]:
         assert hidden not in text
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        display(**{"application/vnd.jupyter.widget-view+json": {}}),
+        stream("\r  0%| | 0/2\r          \r", "stderr"),
+    ],
+)
+def test_what_a_progress_bar_leaves_does_not_part_an_output(between):
+    parted, _ = pdf_of(code("x", stream("head\n"), between, stream("row 1\nrow 2")))
+    whole, _ = pdf_of(code("x", stream("head\nrow 1\nrow 2")))
+    assert text_of(parted) == text_of(whole)
+    assert heights_of(parted) == heights_of(whole)
+
+
+def test_hundreds_of_long_lines_are_shown():
+    lines = ["=" * 60, "/very/long/path" * 5] * 160
+    reader, warnings = pdf_of(code("x", stream("\n".join(lines))))
+    assert text_of(reader).count("=" * 60) == 160 and warnings == []
 
 
 def test_lines_of_outputs():
@@ -655,6 +736,15 @@ def pieces_of(reader):
     for page in reader.pages:
         page.extract_text(visitor_text=visit)
     return pieces
+
+
+def heights_of(reader):
+    """Heights of the pieces of text on the first page, in points."""
+    heights = []
+    reader.pages[0].extract_text(
+        visitor_text=lambda text, cm, tm, *_: heights.append(round(tm[5] + cm[5]))
+    )
+    return heights
 
 
 def positions_are_inside(reader, width):
@@ -853,6 +943,9 @@ def test_whole_notebook_has_its_plots_in_their_questions_large_and_inside_the_pa
     }
     assert [len(by_question[number]) for number in ("2.1.4", "2.2.4", "2.3")] == [1, 1, 4]
     assert len(places) == 6
+    captions = ["The masked language model:", "GLoVe, the asymmetric model", "And GLoVe with two"]
+    for caption, (page, *_) in zip(captions, by_question["2.3"]):
+        assert caption in reader.pages[page - 1].extract_text()
     for _, x, y, picture_width, picture_height in places:
         assert picture_width > 0.75 * (width - 2 * SIDE_MARGIN)
         assert SIDE_MARGIN <= x and x + picture_width <= width - SIDE_MARGIN

@@ -1,5 +1,6 @@
 """What a notebook still lacks before it is handed in, each miss with its remedy."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tools.submitted_notebook import final_figures, grade_id, printed, printed_g
 NAME = re.compile(r"hw1_code_([A-Za-z0-9]+)\.ipynb")
 PLACEHOLDER_UNIS = {"uni", "youruni"}
 PLACEHOLDER = "YOUR ANSWER HERE"
+HANDED_OUT = re.compile(r"cell-\d+")  # names of the cells in which nobody writes
 NOT_IMPLEMENTED = re.compile(r"^\s*raise NotImplementedError", re.MULTILINE)
 TENSORS = {
     "loss_derivative",
@@ -61,9 +63,14 @@ def code_cells(notebook):
 
 
 def place_of(number, cell):
-    """How messages tell a cell: its number, and the beginning of its first line."""
+    """How messages tell a cell: its execution count or its number, and its first line's beginning.
+
+    Jupyter shows the count in brackets beside the cell.
+    """
+    count = cell.get("execution_count")
     line = cell.source.strip().split("\n")[0]
-    return f"cell {number} ({line if len(line) <= 40 else line[:37] + '...'})"
+    shown = line if len(line) <= 40 else line[:37] + "..."
+    return f"cell {number if count is None else [count]} ({shown})"
 
 
 def run_misses(notebook):
@@ -156,8 +163,8 @@ def answer_misses(notebook):
             )
         elif not text.replace(PLACEHOLDER, "").strip():
             found.append(
-                f"question {question.number} has no answer: write it in the cell that says "
-                f"{PLACEHOLDER}, or that follows the question"
+                f"question {question.number} has no answer: write it in place of {PLACEHOLDER}, or "
+                "in a new text cell below the question"
             )
     return found
 
@@ -165,18 +172,29 @@ def answer_misses(notebook):
 def answer(notebook, question):
     """Text of the answer to a written question; None if neither its cell nor its title is there.
 
-    Without nbgrader's name of the cell, the answer is the last text before the next title.
+    It stands in the cell with nbgrader's name, and may go on in text cells below. Where an editor
+    has lost that name, a placeholder tells the cell; where there is none, the answer is all that
+    was not handed out in the section.
     """
-    for cell in notebook.cells:
-        if grade_id(cell) == question.grade_id:
-            return cell.source
-    texts = [cell.source.strip() for cell in notebook.cells if cell.cell_type == "markdown"]
-    starts = [i for i, text in enumerate(texts) if text.startswith(question.heading + " ")]
-    if not starts:
+    texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    section = after(texts, lambda cell: cell.source.startswith(question.heading + " "))
+    section = section and before_heading(r"#+ *\d+\.\d", section[1:])
+    own = after(texts, lambda cell: grade_id(cell) == question.grade_id)
+    own = own or after(section or [], lambda cell: cell.source.strip() == PLACEHOLDER)
+    if own:
+        own[1:] = before_heading("#+ ", own[1:])
+    elif section is None:
         return None
-    section = []
-    for text in texts[starts[0] + 1 :]:
-        if re.match("#+ ", text):
-            break
-        section.append(text)
-    return section[-1] if section else ""
+    else:
+        own = [cell for cell in section if not HANDED_OUT.fullmatch(cell.get("id", ""))]
+    return "\n\n".join(cell.source for cell in own)
+
+
+def after(cells, is_wanted):
+    """The first cell that is wanted, and all after it; None if none is."""
+    return next((cells[i:] for i, cell in enumerate(cells) if is_wanted(cell)), None)
+
+
+def before_heading(heading, cells):
+    """The cells before the first one that begins with a heading, a regular expression."""
+    return list(itertools.takewhile(lambda cell: not re.match(heading, cell.source), cells))

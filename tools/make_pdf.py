@@ -66,8 +66,8 @@ def refuse_if_incomplete(misses, arguments):
         print(f"- {miss}", file=sys.stderr)
     if misses and not arguments.force:
         raise HandInError(
-            f"{arguments.notebook} is not complete, so no PDF was made. Mend what is listed above "
-            "and save the notebook, or add --force to hand it in as it is"
+            f"{arguments.notebook} is not complete, so no PDF was made. Mend what is listed above, "
+            "the first thing first, and save the notebook; or add --force to hand it in as it is"
         )
 
 
@@ -96,9 +96,10 @@ def main():
     require_packages()
     from tqdm import tqdm  # these need the packages
 
-    from tools import hand_in_checks, hand_in_pdf, submitted_notebook
+    from tools import hand_in_checks, hand_in_pdf, submitted_notebook, typeset
 
-    with clear_exit(submitted_notebook.NotebookError, hand_in_pdf.WrittenError):
+    errors = submitted_notebook.NotebookError, hand_in_pdf.WrittenError, typeset.TypesetError
+    with clear_exit(*errors):
         output = output_path(arguments.notebook, arguments.written, arguments.output)
         written = hand_in_pdf.read_written(arguments.written) if arguments.written else None
         notebook = submitted_notebook.read_notebook(arguments.notebook)

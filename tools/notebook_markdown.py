@@ -41,12 +41,15 @@ UNPRINTABLE = re.compile(  # control characters, halves of characters, and varia
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]"
 )
 MATHEMATICAL_LETTERS = range(0x1D400, 0x1D800)  # in the fonts that typst brings with it
+LONG_WORD = re.compile(r"\S{50,}")
+ZERO_WIDTH_SPACE = "\u200b"
 LONGEST_LINE = 5_000  # characters of a line of output; the rest is left out
 FIRST_LINES, LAST_LINES = 250, 100  # of an output, about six pages
 NUMBERS = {q.number for q in QUESTIONS} | {q.number.rpartition(".")[0] for q in QUESTIONS}
 SECTION = re.compile(r"^(?= {0,3}#{1,6} *(\d+\.\d+(?:\.\d+)?)(?![.\d]))", re.MULTILINE)
 MOST_COLUMNS = 12  # of a table; a wider one is shown as text, which pandas breaks into parts
 SHORT_CODE = 15  # lines that stay on one page with the output
+SHORT_TEXT = 300  # characters of a text that stays on one page with what it leads to
 PRELUDE = "#show: notebook\n#let image = picture\n"  # after the template
 
 
@@ -137,9 +140,17 @@ def typst_string(text):
     return '"' + escaped.replace("\n", "\\n").replace("\t", "    ") + '"'
 
 
+def breakable(text):
+    """The text with places in its long words where typst may break a line.
+
+    Typst could find these words itself, but gives up when there are hundreds in a block.
+    """
+    return LONG_WORD.sub(lambda word: ZERO_WIDTH_SPACE.join(word[0]), text)
+
+
 def raw(text, language):
     """Typst for text in the code font; language: "python", "output", "stderr" or "markdown"."""
-    text = printable(text).strip("\n")
+    text = breakable(printable(text).strip("\n"))
     return f"#raw({typst_string(text)}, block: true, lang: {typst_string(language)})\n"
 
 
@@ -264,6 +275,9 @@ class _Renderer(HTMLRenderer):
 NEW_COMMAND = re.compile(r"\\(?:re)?newcommand\*? *\{?\\\w+\}?(?:\[\d\])?\{(?:[^{}]|\{[^{}]*\})*\}")
 WITHOUT_LOOKS = re.compile(r"\\(?:nonumber|notag|allowbreak)\b|\\(?:label|require)\{[^{}]*\}")
 TAG = re.compile(r"\\tag\*?\{([^{}]*)\}")
+OLD_FONT = re.compile(r"\{\\(bf|it|rm|sf|tt) *([^{}]*)\}")  # {\bf x}
+COLOUR = re.compile(r"\\(?:text)?color\{[^{}]*\}")
+UNKNOWN_FORMULA = re.compile(r"Could not convert TeX math (.*?), rendering as TeX:", re.DOTALL)
 ANY_ENVIRONMENT = re.compile(r"\\begin\{(\w+\*?)\}.*\\end\{\1\}", re.DOTALL)
 
 
@@ -271,6 +285,7 @@ def clean_formula(latex):
     """A formula without what has a meaning on a web page only."""
     latex = WITHOUT_LOOKS.sub("", NEW_COMMAND.sub("", latex))
     latex = TAG.sub(r"\\qquad\\text{(\1)}", latex)
+    latex = OLD_FONT.sub(r"\\math\1{\2}", COLOUR.sub("", latex))
     for name, inner in INNER_NAME.items():
         latex = re.sub(rf"\\(begin|end)\{{{name}\*?\}}", rf"\\\1{{{inner}}}", latex)
     return mend_formula(latex.strip())
@@ -305,6 +320,19 @@ def prepare_html(text, store_picture):
             missing.append(str(error))
             picture.replace_with(f"[{error}]")
     return str(soup), missing
+
+
+def with_formulas_as_source(text, formulas, macros):
+    """HTML in which some formulas are shown as what somebody has typed.
+
+    formulas: of the script elements, with the macros before them.
+    """
+    soup = BeautifulSoup(text, "html.parser")
+    for script in soup.find_all("script", string=lambda latex: latex in formulas):
+        code = soup.new_tag("code")
+        code.string = script.string.replace(macros, "").strip()
+        script.replace_with(code)
+    return str(soup)
 
 
 def columns_of(text):
@@ -348,7 +376,7 @@ class NotebookTypesetter:
             shown = raw(cell.source, "python" if cell.cell_type == "code" else "markdown")
             pieces = [Piece(place, shown, shown)] if cell.source.strip() else []
         outputs = []
-        for output in merged(cell.outputs):
+        for output in merged(filter(is_visible, cell.outputs)):
             outputs += self._output_pieces(output, place)
         if pieces and outputs and len(cell.source.splitlines()) <= SHORT_CODE:
             pieces[0].source = pieces[0].plain = f"#with-output[{pieces[0].plain}]\n"
@@ -374,6 +402,8 @@ class NotebookTypesetter:
                 continue
             piece = self._markdown_piece(text, cell.attachments, place)
             piece.section = section
+            if len(text) <= SHORT_TEXT:
+                piece.source = f"#lead-in[\n{piece.source}\n]\n"
             if is_answer(cell):
                 piece.source = f"#answer[\n{piece.source}\n]\n"
                 piece.plain = f"#answer[\n{piece.plain}\n]\n"
@@ -398,22 +428,34 @@ class NotebookTypesetter:
 
         try:
             prepared, missing = prepare_html(text, store)
-            source = html_to_typst(prepared)
+            source = self._typst_of_html(prepared, place)
         except (TypesetError, RecursionError) as error:
             self.warn_of_plain(place, error)
             return Piece(place, plain, plain)
         self.warnings += [f"{place}: not shown: {what}" for what in missing]
         return Piece(place, source, plain)
 
+    def _typst_of_html(self, prepared, place):
+        """What pandoc makes of HTML; a formula that it does not know costs no other its looks."""
+        try:
+            return html_to_typst(prepared)
+        except TypesetError as error:
+            found = UNKNOWN_FORMULA.findall(str(error))
+            if not found:
+                raise
+            unknown = [latex.replace("\n  ", "\n") for latex in found]  # pandoc indents lines
+        for latex in unknown:
+            formula = " ".join(latex.replace(self.macros, "").split())
+            self.warnings.append(f"{place}: shown as its source: the formula {formula[:70]}")
+        return html_to_typst(with_formulas_as_source(prepared, unknown, self.macros))
+
     def warn_of_plain(self, place, error):
         """Note that a cell is shown as its source."""
-        formula = re.search(r"Could not convert TeX math (.*?), rendering", str(error), re.DOTALL)
-        latex = formula[1].replace(self.macros, "").strip() if formula else ""
-        why = f"the formula {latex[:70]}" if formula else f"{error}".split("\n")[0]
+        why = str(error).split("\n")[0]
         self.warnings.append(f"{place}: shown as its source, because of {why}")
 
     def _output_pieces(self, output, place):
-        """Pieces of an output: none if it is a progress bar."""
+        """Pieces of an output: none if nothing is to be seen of it."""
         kind = output.get("output_type")
         if kind == "stream":
             text = shortened(overwritten(text_of(output.get("text"))))
@@ -431,8 +473,6 @@ class NotebookTypesetter:
 
     def _data_pieces(self, data, place):
         """The best of the representations that an output has."""
-        if "application/vnd.jupyter.widget-view+json" in data:
-            return []
         plain = raw(shortened(text_of(data.get("text/plain"))), "output")
         for kind in ("image/svg+xml", "image/png", "image/jpeg"):
             if kind in data:
@@ -468,6 +508,13 @@ def is_answer(cell):
 def text_of(value):
     """Text of an output, which may be a list of lines; "" if there is none."""
     return "".join(value) if isinstance(value, (str, list)) else ""
+
+
+def is_visible(output):
+    """Whether an output is more than a progress bar or what one has left behind."""
+    if output.get("output_type") == "stream" and output.get("name") == "stderr":
+        return bool(overwritten(text_of(output.get("text"))).strip())
+    return "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
 
 
 def merged(outputs):

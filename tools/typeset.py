@@ -26,6 +26,7 @@ TWO_EXPONENTS = re.compile(
     r"(?<![A-Za-z}\]])\{((?:\\[A-Za-z]+\{\w+\}|\w)(?:_\w|_\{\w+\})?)\^(\{[^{}]*\}|\w)\}"
     r"\^(\{[^{}]*\}|\\[A-Za-z]+|\w)"
 )
+NORM = re.compile(r"(?<!\\)\\\|(.+?)(?<!\\)\\\|")  # \|x\|, whose bars pandoc takes for "parallel"
 PAGE_BREAKS = (r"\newpage", r"\pagebreak", r"\clearpage")
 NO_FIXED_WIDTHS = "--columns=100000"  # pandoc fixes the columns of a table with longer lines
 PAGE_BREAK = {"t": "RawBlock", "c": ["typst", "#pagebreak(weak: true)"]}
@@ -48,6 +49,7 @@ def _display_math(latex):
 
 def mend_formula(latex):
     """A formula as pandoc needs it to typeset it rightly."""
+    latex = NORM.sub(r"\\lVert \1 \\rVert", latex)
     return TWO_EXPONENTS.sub(r"\1^{\2 \3}", latex)
 
 
