@@ -29,6 +29,7 @@ DIRECTIONS = 3
 NOISE = 1e-10  # of the loss: what subtraction leaves where the loss does not change
 SAME_FACTOR = 1e-5  # relative difference of factors that count as one
 SEED = 0
+GLOVE_WORDS, GLOVE_DIM = 9, 4  # of the problem on which `grad_GLoVe` is checked
 TINY = np.finfo(np.float64).tiny  # stands for a probability that underflowed
 
 
@@ -55,9 +56,9 @@ def derivative_along(function, point, direction, step=STEP):
 
     The first column is a maximum over networks and tensors, the second a minimum; 1 % is of the
     largest entry. `STEP` is where the first is smallest, and `TOLERANCE` lies halfway between the
-    two, a factor of 1400 from either: no platform rounds that differently, and an entry that is
-    wrong by 1e-5 of the largest still shows. Along any direction the loss of GLoVe is a polynomial
-    of degree 4, for which the formula is exact.
+    two, a factor of at least 1400 from either: no platform rounds that differently, and an entry
+    that is wrong by 1e-5 of the largest still shows. Along any direction the loss of GLoVe is a
+    polynomial of degree 4, for which the formula is exact.
     """
 
     def central(h):
@@ -80,13 +81,15 @@ class _Tensor:
     point: np.ndarray  # where it is taken, float64
     loss: callable  # from such an array to a float
     # The rest serves explanations.
-    earlier: object  # what the function returned for another problem
     sizes: dict  # lengths that a mean may have been taken over, by name
+    earlier: object = None  # what the function returned for another problem
     regions: dict = dataclasses.field(default_factory=dict)  # boolean arrays, parts of the tensor
     labels: tuple = ()  # what the indices stand for, a list (or nothing) an axis
-    easier: tuple = ()  # this tensor where the residual is a symmetric matrix, and a question
+    on_symmetric: "_Tensor" = None  # this tensor where the residual is a symmetric matrix
+    question: str = ""  # to ask if it is right there
 
     def __post_init__(self):
+        self.problem = self.allowed = None  # `is_right` sets them, `explain` needs them
         random = np.random.RandomState(SEED)  # its own, so that no other use of chance matters
         shape = (DIRECTIONS, *self.point.shape)
         # Lengths between 1 and 2: no entry is left out, and equal errors do not cancel.
@@ -106,6 +109,8 @@ class _Tensor:
     def is_right(self):
         """Judge the claim, as an array first and then by its values."""
         self.problem = array_problem(self.claim, self.point.shape, "f")
+        if self.claim is None:
+            self.problem = "None, as a function without `return` gives it", "a NumPy array"
         if self.problem is None and self.claim.dtype != self.point.dtype:
             self.problem = f"dtype {self.claim.dtype}", f"{self.point.dtype}, as the parameters"
         if self.problem:
@@ -124,11 +129,11 @@ class _Tensor:
             return f"{title}\nFound {self.problem[0]}; expected {self.problem[1]}."
         index = self.worst_entry()
         yours, numerical = self.entry(index)
-        ratio = f"{yours / numerical + 0.0:.5g}" if abs(numerical) > self.allowed else "undefined"
+        ratio = f"{yours / numerical + 0.0:.8g}" if abs(numerical) > self.allowed else "undefined"
         place = "".join(f", {names[i]}" for names, i in zip(self.labels, index) if names)
         text = (
-            f"{title}\nEntry {list(index)}{place}: yours {yours:.6g}, finite difference "
-            f"{numerical:.6g}, ratio {ratio}."
+            f"{title}\nEntry {list(index)}{place}: yours {yours:.8g}, finite difference "
+            f"{numerical:.8g}, ratio {ratio}."
         )
         hypothesis = self.hypothesis(index)
         return text + f"\nIt looks as if {hypothesis}" if hypothesis else text
@@ -151,17 +156,22 @@ class _Tensor:
         suspects = np.arange(self.point.size)
         while len(suspects) > 1:  # keep the half whose derivative is further off
             suspects = max(np.array_split(suspects, 2), key=error_within)
-        indices = np.unravel_index([suspects[0], np.abs(self.claim).argmax()], self.point.shape)
-        candidates = np.transpose(indices).tolist()
-        return max(map(tuple, candidates), key=lambda index: abs(np.subtract(*self.entry(index))))
+        candidates = [
+            tuple(map(int, np.unravel_index(number, self.point.shape)))
+            for number in (suspects[0], np.abs(self.claim).argmax())
+        ]
+        return max(candidates, key=lambda index: abs(np.subtract(*self.entry(index))))
 
     def hypothesis(self, index):
         """What the wrong entries have in common, as a sentence; empty if nothing was found."""
         everywhere = np.ones(self.point.shape, bool)
         if np.any(self.claim) and np.array_equal(self.claim, self.earlier):
-            return "your values come from an earlier call or from no argument."
+            return "your values stay the same when all the arguments change."
         if manner := self.manner(everywhere):
             return f"your values {manner}."
+        transposed = self.claim.reshape(self.point.shape[::-1]).T
+        if dataclasses.replace(self, claim=transposed).is_right():
+            return "your values are those of the transposed matrix."
         for name, part in self.parts(index):
             claimed, measured = self.compare(~part)
             # "Only here" means something if there is a gradient elsewhere, and it is right.
@@ -170,18 +180,19 @@ class _Tensor:
                 there = f": your values there {manner}" if manner else ""
                 return f"only {name} is wrong{there}."
         for name, part in self.regions.items():
-            is_swapped = self.claim[part].any() and not self.claim[~part].all()
+            there, elsewhere = self.claim[part], self.claim[~part]
+            is_swapped = there.any() and not elsewhere.all()
+            is_swapped &= not (there.all() and elsewhere.any())
             if is_swapped and not self.compare(part)[1].any():
                 return (
                     f"{name} is not 0, although the loss does not depend on it, while other values "
                     "are 0. Are positions or words mixed up?"
                 )
-        if self.easier:
-            tensor, question = self.easier
+        if self.on_symmetric:
+            claim, where = self.on_symmetric.claim, "only where the residual is a symmetric matrix"
             for factor, manner in ((1, "right"), (2, "half of the finite differences")):
-                if dataclasses.replace(tensor, claim=factor * tensor.claim).is_right():
-                    where = "only where the residual is a symmetric matrix"
-                    return f"your values are {manner} {where}. {question}"
+                if dataclasses.replace(self.on_symmetric, claim=factor * claim).is_right():
+                    return f"your values are {manner} {where}. {self.question}"
         return ""
 
     def parts(self, index):
@@ -202,22 +213,18 @@ class _Tensor:
         if not measured.any():
             return "are not 0, although the loss does not depend on them"
         factor = claimed @ measured / (measured @ measured)
-        if np.all(np.abs(claimed - factor * measured) <= SAME_FACTOR * np.abs(claimed)):
+        is_multiple = np.all(np.abs(claimed - factor * measured) <= SAME_FACTOR * np.abs(claimed))
+        if is_multiple and abs(factor - 1) > SAME_FACTOR:  # else the values differ in few places
             if abs(factor + 1) < SAME_FACTOR:
                 return "have the opposite sign"
             over = [size for size, n in self.sizes.items() if abs(factor * n - 1) < SAME_FACTOR]
-            mean = f", 1 / ({over[0]}), as if a mean were taken in place of a sum" if over else ""
+            mean = f", 1 / {over[0]}, as if a mean were taken in place of a sum" if over else ""
             return f"are {factor:.6g} times the finite differences{mean}"
-        transposed = self.claim.reshape(self.point.shape[::-1]).T
-        claimed = np.array([np.sum(transposed * direction) for direction in self.directions])
-        if part.all() and self.is_allowed(claimed - measured):
-            return "are those of the transposed matrix"
         return ""
 
 
-def _print_verdicts(title, tensors):
+def _print_verdicts(tensors):
     """Judge the tensors, print a row for each, and return those that are wrong."""
-    print(title)
     wrong = []
     for tensor in tensors:
         is_right = tensor.is_right()
@@ -236,12 +243,12 @@ def _conclude(wrong):
 
 
 def _arrays(values):
-    """The arrays among values by name, and those inside dataclasses."""
+    """The arrays among values by name, and those inside objects."""
     for name, value in values.items():
-        if dataclasses.is_dataclass(value):
-            yield from ((f"{name}.{field}", array) for field, array in vars(value).items())
-        else:
+        if isinstance(value, np.ndarray):
             yield name, value
+        elif hasattr(value, "__dict__"):
+            yield from _arrays({f"{name}.{field}": part for field, part in vars(value).items()})
 
 
 def _call(name, function, watched, **arguments):
@@ -272,17 +279,20 @@ def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe):
     log_co_occurrence (V, V), all float64. One returns the loss, the other the gradients of the
     first four, None where the argument is None. Raises `GradientCheckError`.
     """
+    print(f"a random problem with {GLOVE_WORDS} words, d = {GLOVE_DIM}")
     for model, question in {
         "asymmetric": "Are rows and columns exchanged?",
         "symmetric": "Does each parameter collect a gradient from both of its roles?",
     }.items():
-        earlier, tensors, easier = (
-            _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, is_easy)
-            for is_easy in (True, False, True)
+        print(f"grad_GLoVe, {model} model")
+        easy, tensors, easy_again = (
+            _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual)
+            for has_symmetric_residual in (True, False, True)
         )
         for name, tensor in tensors.items():
-            tensor.earlier, tensor.easier = earlier[name].claim, (easier[name], question)
-        _conclude(_print_verdicts(f"grad_GLoVe, {model} model", tensors.values()))
+            tensor.earlier = easy[name].claim
+            tensor.on_symmetric, tensor.question = easy_again[name], question
+        _conclude(_print_verdicts(tensors.values()))
 
 
 def _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual):
@@ -298,7 +308,7 @@ def _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual):
             "grad_W_tilde, grad_b and grad_b_tilde."
         )
     V = len(problem["W"])
-    sizes, tensors = {"V": V, "V * V": V * V}, {}
+    sizes, tensors = {"V": V, "(V V)": V * V}, {}
     for argument, claim in zip(list(problem)[:4], result, strict=True):
 
         def loss(array, argument=argument):
@@ -306,7 +316,7 @@ def _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual):
 
         name, point = f"grad_{argument}", problem[argument]
         if point is not None:
-            tensors[name] = _Tensor("grad_GLoVe", name, claim, point, loss, None, sizes)
+            tensors[name] = _Tensor("grad_GLoVe", name, claim, point, loss, sizes)
         elif claim is not None:
             raise GradientCheckError(
                 f"{name}: found a value in the symmetric model; expected None."
@@ -314,9 +324,10 @@ def _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual):
     return tensors
 
 
-def _GLoVe_problem(model, has_symmetric_residual, V=9, d=4):
+def _GLoVe_problem(model, has_symmetric_residual):
     """Random arguments of `loss_GLoVe`, by name and in order."""
     random = np.random.RandomState(SEED + has_symmetric_residual)
+    V, d = GLOVE_WORDS, GLOVE_DIM
     W, W_tilde = random.randn(2, V, d)
     b, b_tilde = random.randn(2, V, 1)
     residual = random.randn(V, V)
@@ -368,17 +379,23 @@ class _Batch:
             raise ValueError("mask: found other rows; expected a single 1 in each row.")
         self.words, self.mask = inputs.astype(int), mask.astype(int)
         self.inputs = self.words * (1 - self.mask)  # (B, N), 0 at the hidden words
-        params = {k: np.array(array, np.float64) for k, array in params.items()}
+        params = {k: np.array(array, np.float64, order="C") for k, array in params.items()}
         self.model = type(model)(type(model.params)(**params), list(model.vocab))
         self.targets = self.model.indicator_matrix(self.words * self.mask)  # (B, NV)
         self.activations = self.model.compute_activations(self.inputs)
         B, N, V = len(inputs), self.N, self.V
-        self.sizes = {"B": B, "N": N, "B * N": B * N, "V": V}
+        self.sizes = {"B": B, "N": N, "(B N)": B * N, "V": V}
         self.outputs = [f"position {n}, word '{word}'" for n in range(N) for word in model.vocab]
 
-    def backwards(self):
-        """Another problem of the same sizes: the windows read from right to left."""
-        return _Batch(self.model, self.words[:, ::-1], self.mask)
+    def other(self):
+        """Another problem of the same sizes: the vocabulary read backwards."""
+        return _Batch(self.model, self.V - self.words, self.mask)
+
+    def stand_in(self):
+        """Random T (B, N, V), 0 where nothing is masked, and the derivative of sum(T * y) by z."""
+        y = self.activations.output_layer.reshape(*self.mask.shape, self.V)
+        T = 10 * np.random.RandomState(SEED).randn(*y.shape) * self.mask[:, :, np.newaxis]
+        return T, (y * (T - (T * y).sum(axis=2, keepdims=True))).reshape(len(y), -1)
 
     def output_layer(self, name, array):
         """The output layer (B, NV) after one parameter was replaced."""
@@ -391,10 +408,10 @@ class _Batch:
         return _call(
             "compute_loss_derivative",
             getattr(self.model, "compute_loss_derivative", None),
-            {"self.params": self.model.params},
+            {"self": self.model},
             output_activations=self.activations.output_layer,
             expanded_target_batch=self.targets,
-            target_mask=self.mask[:, :, np.newaxis],
+            target_mask=self.mask[:, :, np.newaxis].astype(float),  # as in training
         )
 
     def gradient(self, loss_derivative):
@@ -402,7 +419,7 @@ class _Batch:
         result = _call(
             "back_propagate",
             getattr(self.model, "back_propagate", None),
-            {"self.params": self.model.params},
+            {"self": self.model},
             input_batch=self.inputs,
             activations=self.activations,
             loss_derivative=loss_derivative,
@@ -424,7 +441,7 @@ def _unknown_batch(model, inputs, mask):
         array *= random.uniform(0.9, 1.1, array.shape)
     words = np.vstack([batch.words[::-1], np.repeat(batch.words[:1].T, batch.N, axis=1)])
     mask = np.vstack([np.roll(batch.mask[::-1], 1, axis=1), np.eye(batch.N, dtype=int)])
-    print(f"{len(words)} windows (yours in another order, {batch.N} more), changed parameters")
+    print(f"your windows in another order and {batch.N} more, at parameters near yours")
     return _Batch(batch.model, words, mask)
 
 
@@ -435,8 +452,9 @@ def _blocks(N, length):
 
 def _judge_loss_derivative(batch):
     """Print a row; return the list of what is wrong."""
-    other = batch.backwards().loss_derivative()
-    claim = batch.loss_derivative()
+    name = "compute_loss_derivative"
+    print(name)
+    other, claim = batch.other().loss_derivative(), batch.loss_derivative()
     z = np.log(np.maximum(batch.activations.output_layer, TINY))  # its softmax is y again
     is_masked, is_target = np.repeat(batch.mask, batch.V, axis=1) == 1, batch.targets == 1
     regions = {
@@ -452,8 +470,8 @@ def _judge_loss_derivative(batch):
 
     windows = np.array(batch.model.vocab)[batch.inputs]
     labels = [f"window '{' '.join(window)}'" for window in windows], batch.outputs
-    name, explaining = "compute_loss_derivative", (other, batch.sizes, regions, labels)
-    return _print_verdicts(name, [_Tensor(name, "loss_derivative", claim, z, loss, *explaining)])
+    tensor = _Tensor(name, "loss_derivative", claim, z, loss, batch.sizes, other, regions, labels)
+    return _print_verdicts([tensor])
 
 
 def _judge_back_propagate(batch):
@@ -462,23 +480,20 @@ def _judge_back_propagate(batch):
     It gets a stand-in for the derivative of the loss, so that it is judged on its own: the
     derivative with respect to z of sum(T * y), where T is random, and 0 where nothing is masked.
     """
-    y = batch.activations.output_layer.reshape(*batch.mask.shape, batch.V)
-    T = np.random.RandomState(SEED).randn(*y.shape) * batch.mask[:, :, np.newaxis]
-    S = (y * (T - (T * y).sum(axis=2, keepdims=True))).reshape(len(y), -1)
-    other = batch.backwards().gradient(S[:, ::-1].copy())
-    gradient = batch.gradient(S)
-    parts = _parameter_parts(batch)
+    print("back_propagate, from a random loss_derivative")
+    other, (T, S) = batch.other(), batch.stand_in()
+    other_gradient = other.gradient(other.stand_in()[1])
+    gradient, parts = batch.gradient(S), _parameter_parts(batch)
     tensors = []
     for name in PARAMETERS:
 
         def loss(array, name=name):
             return float(np.sum(T.ravel() * batch.output_layer(name, array).ravel()))
 
-        claim, earlier = getattr(gradient, name), getattr(other, name)
-        point = getattr(batch.model.params, name)
-        explaining = earlier, batch.sizes, *parts[name]
+        claim, point = getattr(gradient, name), getattr(batch.model.params, name)
+        explaining = batch.sizes, getattr(other_gradient, name), *parts[name]
         tensors.append(_Tensor("back_propagate", name, claim, point, loss, *explaining))
-    return _print_verdicts("back_propagate, from a random loss_derivative", tensors)
+    return _print_verdicts(tensors)
 
 
 def _parameter_parts(batch):

@@ -229,4 +229,6 @@ def load_partially_trained(path="partially_trained.pk", vocab=None):
     if vocab is not None and list(vocab) != found["vocab"]:
         raise error(f"vocab: found other words ({V}) than in the data file ({len(vocab)}).")
     require_parameters(error, found, V)
-    return {"vocab": found["vocab"]} | {k: found[k].astype(np.float64) for k in PARAMETERS}
+    return {"vocab": found["vocab"]} | {
+        k: found[k].astype(np.float64, order="C") for k in PARAMETERS
+    }

@@ -197,7 +197,7 @@ for _target in FUNCTIONS:
         ("minus twice", every(lambda a: -2 * a), {"cause": "your values are -2 times"}),
         ("an eighth", every(lambda a: a / 8), {"cause": "your values are 0.125 times"}),
         ("zeros", every(np.zeros_like), {"cause": "your values are all 0"}),
-        ("constant", every(np.ones_like), {"cause": "come from an earlier call"}),
+        ("constant", every(np.ones_like), {"cause": "stay the same when"}),
         ("None", every(lambda a: None), {}),
         ("a list", every(lambda a: a.tolist()), {}),
         ("integers", every(lambda a: np.rint(a).astype(int)), {}),
@@ -244,7 +244,7 @@ for _target in FUNCTIONS:
         "twice, in the same arrays",
         cause="your values are 2 times",
     )
-    for _wrap, _cause in ((keep_first_result, "come from an earlier call"), (add_up_results, None)):
+    for _wrap, _cause in ((keep_first_result, "stay the same when"), (add_up_results, None)):
         plant(
             _target,
             lambda target=_target, wrap=_wrap: wrap(RIGHT[target]),
@@ -252,6 +252,11 @@ for _target in FUNCTIONS:
             cause=_cause,
             shows=False,
         )
+
+
+for _target in ("grad_GLoVe", "back_propagate"):  # a derivative of the loss is never above 1
+    _clip = every(lambda a: np.clip(a, -1, 1))
+    plant(_target, functools.partial(damaged, _target, _clip), "clipped at 1", shows=False)
 
 
 # grad_GLoVe. Each formula names what it returns; the right one is ``right_GLoVe``.
@@ -483,8 +488,8 @@ DERIVATIVE_ERRORS = {
     "target entries left out": (lambda y, t, m: y * m * (1 - t), TARGETS),
     "sum instead of difference": (lambda y, t, m: y * m + t, TARGETS),
     "target minus probability": (lambda y, t, m: (t - y) * m, "your values have the opposite sign"),
-    "mean over the batch": (lambda y, t, m: (y - t) * m / len(y), r"1 / \(B\)"),
-    "mean over positions": (lambda y, t, m: (y - t) * m / y.shape[1], r"1 / \(N\)"),
+    "mean over the batch": (lambda y, t, m: (y - t) * m / len(y), "1 / B"),
+    "mean over positions": (lambda y, t, m: (y - t) * m / y.shape[1], "1 / N"),
     "mean over both": (lambda y, t, m: (y - t) * m / y[..., 0].size, "as if a mean"),
     "mean over the words": (lambda y, t, m: (y - t) * m / y.shape[2], "as if a mean"),
     "half": (lambda y, t, m: (y - t) * m / 2, "your values are 0.5 times"),
@@ -841,7 +846,7 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
     "hid_bias a number": ({"hid_bias": lambda p, i, a, d, h: h.sum()}, None),
     "hid_bias is the parameter": (
         {"hid_bias": lambda p, i, a, d, h: p.hid_bias.copy()},
-        "come from an earlier call",
+        "stay the same when",
     ),
     "hid_bias from the output bias": (
         {"hid_bias": lambda p, i, a, d, h: d.sum(axis=0) @ p.hid_to_output_weights},
@@ -1023,7 +1028,7 @@ BACK_ERRORS = {  # the steps replaced, the cause, the sizes
     ),
     "the embeddings themselves": (
         {"word_embedding_weights": lambda p, i, a, d, h, e: p.word_embedding_weights.copy()},
-        "come from an earlier call",
+        "stay the same when",
     ),
     "output derivative halved": (
         {"to_hidden": lambda p, i, a, d: d @ p.hid_to_output_weights / 2},
@@ -1223,7 +1228,7 @@ def back_propagate_with_global(name):
 for _name, _cause in (
     ("inputs", MIXED_UP),
     ("activations", None),
-    ("derivative", "come from an earlier call"),
+    ("derivative", "stay the same when"),
 ):
     plant(
         "back_propagate",
@@ -1247,7 +1252,7 @@ def embedding_layer_from_outside(self, input_batch, activations, loss_derivative
     return step(self, input_batch, activations, loss_derivative)
 
 
-@planted("back_propagate", shows=False, cause="come from an earlier call")
+@planted("back_propagate", shows=False, cause="stay the same when")
 def all_from_outside(self, input_batch, activations, loss_derivative):
     given = (GLOBALS[name] for name in ("inputs", "activations", "derivative"))
     return Model.back_propagate(GLOBALS["model"], *given)

@@ -472,6 +472,12 @@ def back_of_other_memory_order(self, i, a, d):
     return Params(*(np.asfortranarray(array) for array in vars(gradient).values()))
 
 
+def back_that_relies_on_the_mask(self, i, a, d):
+    """The loss does not depend on what is shown, so its derivative there is 0."""
+    assert not d.reshape(*i.shape, -1)[i > 0].any()
+    return Model.back_propagate(self, i, a, d)
+
+
 BACK_PROPAGATE = [
     Model.back_propagate,
     back_in_loops,
@@ -487,4 +493,5 @@ BACK_PROPAGATE = [
     back_at_masked_positions,
     back_with_own_activations,
     back_of_other_memory_order,
+    back_that_relies_on_the_mask,
 ]

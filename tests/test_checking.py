@@ -252,7 +252,7 @@ def test_results_do_not_depend_on_chance_or_on_what_was_checked_before():
 def test_a_row_is_printed_for_each_tensor(capsys):
     check(Model)
     assert capsys.readouterr().out.splitlines() == [
-        "20 windows (yours in another order, 4 more), changed parameters",
+        "your windows in another order and 4 more, at parameters near yours",
         "compute_loss_derivative",
         "  loss_derivative         (20, 120)     right",
         "back_propagate, from a random loss_derivative",
@@ -263,7 +263,8 @@ def test_a_row_is_printed_for_each_tensor(capsys):
         "  word_embedding_weights  (30, 3)       right",
     ]
     checking.check_GLoVe_gradients(loss_GLoVe, glove_in_loops)
-    rows = capsys.readouterr().out.splitlines()
+    first, *rows = capsys.readouterr().out.splitlines()
+    assert first == "a random problem with 9 words, d = 4"
     assert [row.split()[0] for row in rows] == [
         *["grad_GLoVe,", "grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde"],
         *["grad_GLoVe,", "grad_W", "grad_b"],
@@ -344,7 +345,7 @@ def test_message_names_tensor_entry_values_and_ratio(name):
     first, second, third = message.splitlines()
     assert first == f"back_propagate: {name} is wrong."
     assert re.sub(r"\], .*?: yours", "]: yours", second) == (
-        f"Entry {index}: yours {1.25 * value:.6g}, finite difference {value:.6g}, ratio 1.25."
+        f"Entry {index}: yours {1.25 * value:.8g}, finite difference {value:.8g}, ratio 1.25."
     )
     words = f"position {index[0] // 30}, word '{vocab[index[0] % 30]}'"
     place = {
@@ -462,7 +463,10 @@ def test_argument_that_was_changed_is_named():
         (lambda a: a[:2], "Found shape (2, 120); expected shape (20, 120)."),
         (lambda a: a.sum(), "Found a single number; expected shape (20, 120)."),
         (lambda a: 3, "Found a single number; expected shape (20, 120)."),
-        (lambda a: None, "Found an object of type NoneType; expected a NumPy array."),
+        (
+            lambda a: None,
+            "Found None, as a function without `return` gives it; expected a NumPy array.",
+        ),
         (lambda a: a.astype("f4"), "Found dtype float32; expected float64, as the parameters."),
         (lambda a: a.astype(int), "Found dtype int64; expected floating-point numbers."),
         (lambda a: a * np.nan, "Found 2400 entries that are NaN or infinite; expected finite"),
@@ -473,6 +477,63 @@ def test_shapes_dtypes_and_types_are_named(damage, words):
         return damage(Model.compute_loss_derivative(self, y, t, m))
 
     assert words in error_of(subclass(compute_loss_derivative=compute_loss_derivative))
+
+
+@pytest.mark.parametrize("name", checking.PARAMETERS)
+def test_an_entry_that_is_hardly_wrong_is_found(name):
+    def back_propagate(self, i, a, d):
+        gradient = Model.back_propagate(self, i, a, d)
+        array = getattr(gradient, name)
+        array.flat[np.abs(array).argmax()] *= 1 + 1e-5
+        return gradient
+
+    message = error_of(subclass(back_propagate=back_propagate))
+    assert f"{name} is wrong" in message and "ratio 1.0000" in message
+    assert "It looks as if only entry [" in message and "times" not in message
+
+
+def test_windows_that_read_the_same_backwards_mislead_nobody():
+    """A mistake that the arguments take part in is not called independent of them."""
+    params, vocab, _, _ = random_problem(0, N=3)
+    inputs, mask = np.array([[1, 2, 1], [3, 4, 3]]), np.array([[0, 1, 0], [0, 1, 0]])
+
+    def back_propagate(self, i, a, d):
+        return Model.back_propagate(self, i, a, 0 * d)
+
+    with pytest.raises(checking.GradientCheckError) as caught:
+        checking.check_gradients(
+            subclass(back_propagate=back_propagate)(params, vocab), inputs, mask
+        )
+    assert "are all 0" in str(caught.value)
+
+
+def test_the_mask_is_of_the_dtype_that_training_has():
+    def compute_loss_derivative(self, y, t, m):
+        assert m.dtype == y.dtype
+        return Model.compute_loss_derivative(self, y, t, m)
+
+    check(subclass(compute_loss_derivative=compute_loss_derivative))
+
+
+def test_parameters_that_are_replaced_are_noticed():
+    def back_propagate(self, i, a, d):
+        gradient = Model.back_propagate(self, i, a, d)
+        self.params = Params(*(value + 1 for value in vars(self.params).values()))
+        return gradient
+
+    message = error_of(subclass(back_propagate=back_propagate))
+    assert "changed " in message and "self.params.hid_bias" in message
+
+
+def test_the_memory_order_of_the_parameters_does_not_matter(capsys):
+    params, vocab, inputs, mask = random_problem(0)
+    outputs = set()
+    for order in "CF":
+        arrays = {name: np.array(array, order=order) for name, array in vars(params).items()}
+        checking.check_gradients(Model(Params(**arrays), vocab), inputs, mask)
+        checking.print_gradients(Model(Params(**arrays), vocab), inputs, mask)
+        outputs.add(capsys.readouterr().out)
+    assert len(outputs) == 1
 
 
 def test_symmetric_model_with_a_gradient_from_one_role():
