@@ -93,6 +93,24 @@ def test_no_optimiser_gets_below_the_floor_and_a_good_one_reaches_it(small, symm
     assert found > floor * (1 - 1e-9)
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("d", [2, 4])
+def test_training_converges_for_few_words_that_occur_often(small, symmetric, d):
+    """Their counts are large, and so are the steps that gradient descent would make."""
+    rng, V = np.random.RandomState(5), len(small.vocab)
+    log_X = np.log(1 + rng.poisson(3000 * rng.uniform(size=(V, V))))
+    start = small.init_GLoVe(d, symmetric, rng)
+    *_, train_loss, _ = small.train_GLoVe(*start, log_X, log_X)
+    floor = small.smallest_loss_GLoVe(log_X, d, symmetric)
+    assert floor * (1 - 1e-9) <= train_loss <= 1.005 * floor
+
+
+@pytest.mark.parametrize("n_windows", [0, -1, np.nan, np.inf])
+def test_a_number_of_windows_that_makes_no_sense_is_refused(small, n_windows):
+    with pytest.raises(ValueError, match="n_windows: found .*; expected a number above 0"):
+        small.calculate_log_co_occurrence(small.data["train_inputs"], n_windows=n_windows)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_training_ends_within_half_a_percent_of_the_floor(notebook, symmetric):

@@ -207,3 +207,30 @@ def test_nearest_words_and_distances(small, capsys):
     assert shown[-4:] == ["c", "1.00", "a", "5.00"]
     with pytest.raises(ValueError, match="'dog' is not one of the 11 words"):
         small.model.word_distance("a", "dog")
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda n: n.analogy(n.model, "a", "b", "c", k=9), "k: found 9; .* from 1 to 8"),
+        (lambda n: n.analogy(n.model, "a", "b", "c", k=-1), "k: found -1"),
+        (lambda n: n.train(True, 4), "embedding_dim: found True"),
+        (
+            lambda n: n.tsne_plot_GLoVe_representation(np.full((11, 3), np.nan), n.vocab),
+            "W: found 33",
+        ),
+        (lambda n: n.tsne_plot_GLoVe_representation(np.ones((4, 3)), n.vocab), "W: found shape"),
+        (lambda n: n.plot_2d_GLoVe_representation(np.ones((11, 3)), n.vocab), "W: found shape"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_before_anything_is_drawn(small, call, words):
+    with pytest.raises(ValueError, match=words):
+        call(small)
+
+
+def test_parameters_for_windows_of_another_length_are_refused(small, monkeypatch):
+    params = vars(small.model.params)  # N = 3
+    monkeypatch.setattr(small.checking, "load_partially_trained", lambda path, vocab: params)
+    monkeypatch.setitem(small.partially_trained_model.__globals__, "N", 4)
+    with pytest.raises(small.checking.DataFileError, match="partially_trained.pk: output_bias"):
+        small.partially_trained_model()
