@@ -108,11 +108,12 @@ def test_answer_2_1_4_cites_the_right_shares(saved_notebook, sweep):
 
 
 def test_the_reading_of_the_learning_curve_cites_the_printed_figures(saved_notebook, final):
-    (text,) = [c.source for c in saved_notebook.cells if c.source.startswith("The training curve begins")]
+    begins = "The training curve begins"
+    (text,) = [cell.source for cell in saved_notebook.cells if cell.source.startswith(begins)]
     guess = re.search(r"frequency: ([\d.]+)", printed_by(saved_notebook, "guess_by_frequency"))
     repeated = re.search(r"windows: ([\d.]+)%", printed_by(saved_notebook, "place_values"))
-    assert f"from about {float(guess[1]):.1f} nats" in text
-    assert f"to about {final['validation']:.1f}" in text
+    assert f"at about {float(guess[1]):.1f} nats" in text
+    assert f"end near {final['validation']:.1f}" in text
     assert f"{float(repeated[1]):.0f}% of the validation windows" in text
 
 
