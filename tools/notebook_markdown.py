@@ -28,6 +28,7 @@ from PIL import Image
 
 from tools.hand_in_checks import place_of
 from tools.questions import QUESTIONS
+from tools.submitted_notebook import grade_id
 from tools.typeset import (
     INNER_NAME,
     TypesetError,
@@ -494,11 +495,6 @@ class NotebookTypesetter:
         except PictureError as error:
             self.warnings.append(f"{place}: not shown: {error}")
             return plain
-
-
-def grade_id(cell):
-    """Name that nbgrader has given to a cell, "" if it has none."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
 def is_answer(cell):
