@@ -6,7 +6,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 import sys
 
 import nbformat
@@ -847,34 +846,6 @@ def test_packages_are_those_of_the_requirements():
     lines = (ROOT / "tools" / "requirements.txt").read_text().splitlines()
     required = {line.split("#")[0].strip() for line in lines}
     assert set(make_pdf.PACKAGES.values()) <= required
-
-
-SHIPPED = {"__init__", "command_line", "files", "hand_in_checks", "hand_in_pdf", "make_pdf",
-           "notebook_markdown", "questions", "submitted_notebook", "typeset"}  # fmt: skip
-
-
-@pytest.mark.slow
-def test_it_works_in_a_folder_with_its_own_modules_only(complete, tmp_path):
-    (tmp_path / "tools").mkdir()
-    for name in [*(f"{module}.py" for module in SHIPPED), "typeset.typ"]:
-        shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
-    path = saved(complete, tmp_path)
-    command = [sys.executable, "-m", "tools.make_pdf", str(path)]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert path.with_suffix(".pdf").exists()
-
-
-@pytest.mark.slow
-def test_it_loads_its_own_modules_only():
-    probe = (
-        "import sys; from tools import make_pdf, hand_in_pdf, hand_in_checks\n"
-        "print(*(m for m in sys.modules if m.startswith('tools.') or m == 'checking'))"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert {name.removeprefix("tools.") for name in loaded.stdout.split()} == SHIPPED - {"__init__"}
 
 
 # The whole notebook
