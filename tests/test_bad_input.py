@@ -19,6 +19,7 @@ import pytest
 from broken_files import SPLITS, attacks, broken_files, small_data, small_parameters, texts
 
 import checking
+import data_files
 from tools import make_data
 from tools.files import ROOT
 
@@ -146,6 +147,44 @@ def test_what_is_no_file_is_named(path, folder):
         with pytest.raises(checking.DataFileError) as caught:
             load(path)
         assert_clear(caught.value, path, "assignment")
+
+
+def sparse_file(path):
+    with open(path, "wb") as file:
+        file.truncate(2**40)
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (os.mkfifo, "found a pipe or a device"),
+        (lambda path: path.symlink_to("/dev/zero"), "found a pipe or a device"),
+        (sparse_file, "found 1024.0 GB"),
+    ],
+    ids=["a pipe", "a device", "a file of holes"],
+)
+def test_what_never_ends_is_not_read(make, words, folder):
+    path = folder / "some.pk"
+    make(path)
+    faulthandler.dump_traceback_later(60, exit=True)
+    for load in (checking.load_data, checking.load_partially_trained):
+        with pytest.raises(checking.DataFileError) as caught:
+            load(path)
+        assert_clear(caught.value, str(path), words, "assignment")
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.mark.parametrize("name", ["_read_bytes", "_look_through"])
+def test_the_want_of_memory_has_a_reason(name, folder, monkeypatch):
+    def exhaust(_):
+        raise MemoryError
+
+    path = folder / "some.pk"
+    path.write_bytes(pickle.dumps(small_data()))
+    monkeypatch.setattr(data_files, name, exhaust)
+    with pytest.raises(checking.DataFileError) as caught:
+        checking.load_data(path)
+    assert_clear(caught.value, str(path), "(MemoryError)", "assignment")
 
 
 @pytest.mark.parametrize("path", [None, 3.5, ["data.pk"], b"data.pk"])
