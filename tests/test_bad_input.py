@@ -345,7 +345,7 @@ def test_a_broken_text_gives_one_clear_line(name, folder, monkeypatch, capsys):
 
 
 TEXT = "the cat sat on the mat .\n"
-COMMANDS = {  # arguments, and words of the last line
+COMMANDS = {  # arguments, as a list if one is empty, and words of the last line
     "data: no such text": ("make_data none.txt", "none.txt: cannot be read"),
     "data: a folder as text": ("make_data .", "directory"),
     "data: no words": ("make_data text.txt --vocab-size 0", "--vocab-size: found '0'"),
@@ -360,11 +360,15 @@ COMMANDS = {  # arguments, and words of the last line
     "data: a large seed": ("make_data text.txt --seed 4294967296", "from 0 to 4294967295"),
     "data: an unknown option": ("make_data text.txt --fast", "--fast"),
     "data: two texts": ("make_data text.txt text.txt", "unrecognized arguments"),
+    "data: thousands of digits": (f"make_data text.txt --vocab-size {'9' * 5000}", "'9999"),
+    "data: the text as output": ("make_data text.txt -o ./text.txt", "it is the text"),
     "corpus: no sentences": ("make_corpus --sentences 0 -o x", "--sentences: found '0'"),
     "corpus: a negative seed": ("make_corpus --seed -1 -o x", "--seed: found '-1'"),
     "corpus: no such grammar": ("make_corpus --grammar none -o x", "none: cannot be read"),
     "corpus: a text as grammar": ("make_corpus --grammar text.txt -o x", "text.txt:1: found"),
     "corpus: a data file as grammar": ("make_corpus --grammar data.pk -o x", "cannot be read"),
+    "corpus: too many sentences": (f"make_corpus -o x --sentences {2**63}", "to 1000000000"),
+    "corpus: the grammar as output": ("make_corpus --grammar text.txt -o text.txt", "the grammar"),
     "corpus: no such folder": ("make_corpus --sentences 1 -o none/x", "none/x: cannot be written"),
     "corpus: a folder": ("make_corpus --sentences 1 -o .", "cannot be written"),
     "parameters: no such data": ("make_partially_trained --data none -o x", "none: cannot be read"),
@@ -376,6 +380,10 @@ COMMANDS = {  # arguments, and words of the last line
     "parameters: broken data": ("make_partially_trained --data data.pk -o x", "data.pk: found"),
     "parameters: little data": ("make_partially_trained --data few.pk -o x", "found 20 windows"),
     "parameters: a negative seed": ("make_partially_trained --seed -1 -o x", "--seed: found '-1'"),
+    "parameters: the data as output": (
+        "make_partially_trained --data few.pk -o few.pk",
+        "it is the data: name another file with -o",
+    ),
     "key: no such data": ("answer_key --data none", "none: cannot be read"),
     "key: broken data": ("answer_key --data data.pk", "data.pk: found"),
     "key: an unknown option": ("answer_key --year 2026", "--year"),
@@ -384,6 +392,13 @@ COMMANDS = {  # arguments, and words of the last line
     "written: no such folder": ("make_written -o none", "none is no folder"),
     "written: a file for a folder": ("make_written -o text.txt", "text.txt is no folder"),
     "written: an unknown paper": ("make_written --paper a0", "invalid choice: 'a0'"),
+    "PDF: no name": (["make_pdf", ""], "notebook: found '', expected the name of a file"),
+    "PDF: a folder": ("make_pdf .", "notebook: found '.', expected the name of a file"),
+    "PDF: the notebook as output": ("make_pdf hw.pdf", "it is the notebook: name another file"),
+    "PDF: the written part as output": (
+        "make_pdf hw.ipynb --written hw.pdf",
+        "it is the written part: name another file with -o",
+    ),
     "notebook: no such file": ("run_notebook none.ipynb", "none.ipynb"),
     "notebook: a folder": ("run_notebook .", "directory"),
     "notebook: a text": ("run_notebook text.txt", "text.txt: cannot be read as a notebook"),
@@ -409,18 +424,26 @@ def test_a_bad_command_line_gives_one_clear_line(name, folder, monkeypatch, caps
     command, words = COMMANDS[name]
     for file, content in FILES.items():
         (folder / file).write_bytes(content)
-    tool, *arguments = command.split()
-    if tool == "make_data":
+    tool, *arguments = words_of(command)
+    if tool == "make_data" and "-o" not in arguments:
         arguments += ["-o", "x"]
     main = importlib.import_module(f"tools.{tool}").main
     assert_refused(in_process(main, arguments, monkeypatch, capsys), words)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == FILES
 
 
+def words_of(command):
+    return command.split() if isinstance(command, str) else command
+
+
+REQUIRED = {"make_pdf": ["x.ipynb"], "release": ["-o", "x.zip"], "grade": ["x"]}
+TOOLS = sorted({words_of(command)[0] for command, _ in COMMANDS.values()})
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("tool", sorted({command.split()[0] for command, _ in COMMANDS.values()}))
+@pytest.mark.parametrize("tool", TOOLS)
 def test_a_tool_in_a_process_of_its_own_refuses_an_unknown_option(tool, folder):
-    run = run_tool(f"tools.{tool}", "--nonsense", folder=folder)
+    run = run_tool(f"tools.{tool}", *REQUIRED.get(tool, []), "--nonsense", folder=folder)
     assert_refused(run, "unrecognized arguments: --nonsense", status=(2,))
 
 

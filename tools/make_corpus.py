@@ -26,7 +26,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tools.command_line import clear_exit, random_seed, whole_number
+from tools.command_line import (
+    clear_exit,
+    random_seed,
+    require_different_files,
+    whole_number,
+)
 from tools.files import ROOT, SENTENCES, write_atomically
 
 GRAMMAR = ROOT / "tools" / "corpus" / "english.grammar"
@@ -617,6 +622,7 @@ def main(argv=None):
         "--sentences", type=whole_number(1), default=HOW_MANY, help="how many to sample"
     )
     args = parser.parse_args(argv)
+    require_different_files([("-o", args.output)], [("the grammar", args.grammar)])
     _, rules = load_grammar(args.grammar)
     lines = sample_corpus(rules, args.sentences, args.seed, progress=True, pick=PICK)
     write_atomically(args.output, "".join(f"{line}\n" for line in lines).encode())

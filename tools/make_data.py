@@ -17,7 +17,12 @@ from itertools import chain
 import numpy as np
 from tqdm import tqdm
 
-from tools.command_line import clear_exit, random_seed, whole_number
+from tools.command_line import (
+    clear_exit,
+    random_seed,
+    require_different_files,
+    whole_number,
+)
 from tools.files import DATA, SENTENCES, write_atomically
 
 MASK_WORD = "[MASK]"
@@ -156,6 +161,7 @@ def main():
         help="for plain English text: lower-case it and separate punctuation, n't and 's",
     )
     arguments = parser.parse_args()
+    require_different_files([("-o", arguments.output)], [("the text", arguments.sentences)])
     sentences = read_sentences(arguments.sentences, tokenize if arguments.tokenize else str.split)
     data = make_data(sentences, arguments.vocab_size, tuple(arguments.windows), seed=arguments.seed)
     write_atomically(arguments.output, pickle.dumps(data, PICKLE_PROTOCOL))

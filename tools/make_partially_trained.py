@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 import checking
-from tools.command_line import clear_exit, random_seed
+from tools.command_line import clear_exit, random_seed, require_different_files
 from tools.files import DATA, PARTIALLY_TRAINED, write_atomically
 from tools.make_data import PICKLE_PROTOCOL
 from tools.notebook import load_definitions
@@ -71,6 +71,7 @@ def main():
     parser.add_argument("-o", "--output", default=PARTIALLY_TRAINED, help="default: %(default)s")
     parser.add_argument("--seed", type=random_seed, default=SEED, help="default: %(default)s")
     arguments = parser.parse_args()
+    require_different_files([("-o", arguments.output)], [("the data", arguments.data)])
     parameters = partially_train(checking.load_data(arguments.data), seed=arguments.seed)
     write_atomically(arguments.output, pickle.dumps(parameters, PICKLE_PROTOCOL))
     print(f"{arguments.output}: {', '.join(f'{k} {np.shape(v)}' for k, v in parameters.items())}")
