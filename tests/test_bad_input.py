@@ -384,6 +384,53 @@ COMMANDS = {  # arguments, as a list if one is empty, and words of the last line
         "make_partially_trained --data few.pk -o few.pk",
         "it is the data: name another file with -o",
     ),
+    "grading: nothing to grade": ("grade", "name a folder of submissions, or --gradescope-zip"),
+    "grading: no such folder": ("grade none", "none: found no such folder"),
+    "grading: results among submissions": ("grade .", "in the folder of submissions"),
+    "grading: a negative seed": ("grade . --seed -1", "--seed: found '-1'"),
+    "grading: a large seed": ("grade . --seed 4294967295", "from 0 to 2147483647"),
+    "grading: no jobs": ("grade . --jobs 0", "--jobs: found '0'"),
+    "grading: no time": ("grade . --cell-seconds 0", "--cell-seconds: found '0'"),
+    "grading: a term without a name": (["grade", ".", "--term", ""], "--term: found ''"),
+    "grading: a term and a model": (
+        "grade . --term 2026 --partially-trained data.pk",
+        "--partially-trained: not allowed with argument --term",
+    ),
+    "grading: no such data": ("grade --gradescope-zip x --data none", "none: cannot be read"),
+    "grading: a text as notebook": (
+        "grade --gradescope-zip x --notebook text.txt",
+        "text.txt: cannot be read as a notebook",
+    ),
+    "grading: no such folder for the zip": ("grade --gradescope-zip none/x", "cannot be written"),
+    "grading: the data as zip": (
+        "grade --gradescope-zip few.pk --data few.pk",
+        "it is the data: name another file with --gradescope-zip",
+    ),
+    "release: no output": ("release", "required: -o/--output"),
+    "release: no such folder": ("release -o none/x", "none/x: cannot be written"),
+    "release: no such folder for the key": ("release -o x --key none/x", "none/x: cannot be"),
+    "release: a file for a folder": ("release -o x --staff text.txt", "text.txt: found a file"),
+    "release: the zip as key": ("release -o x --key x", "it is also the file of -o"),
+    "release: the data as zip": ("release -o few.pk --data few.pk", "it is the data"),
+    "release: no such notebook": ("release -o x --notebook none", "none"),
+    "release: a text as notebook": ("release -o x --notebook text.txt", "cannot be read as a note"),
+    "release: a notebook without questions": (
+        "release -o x --notebook empty.ipynb",
+        "empty.ipynb: defines no Params and no Model; expected the reference notebook",
+    ),
+    "release: broken data": ("release -o x --data data.pk", "data.pk: found"),
+    "release: a term without a name": (["release", "-o", "x", "--term", " "], "--term: found ' '"),
+    "release: a term and a model": (
+        "release -o x --term 2026 --partially-trained data.pk",
+        "--partially-trained: not allowed with argument --term",
+    ),
+    "key: a term without a name": (["answer_key", "--term", ""], "--term: found ''"),
+    "key: a term of broken text": ("answer_key --term \udcff", "expected the name of a term"),
+    "key: a term and a model": ("answer_key --term a --partially-trained x", "not allowed with"),
+    "key: a notebook that fails": (
+        "answer_key --notebook failing.ipynb",
+        "failing.ipynb: its definitions stop with ModuleNotFoundError: No module named 'nowhere'",
+    ),
     "key: no such data": ("answer_key --data none", "none: cannot be read"),
     "key: broken data": ("answer_key --data data.pk", "data.pk: found"),
     "key: an unknown option": ("answer_key --year 2026", "--year"),
@@ -408,11 +455,20 @@ COMMANDS = {  # arguments, as a list if one is empty, and words of the last line
     "notebook: JSON that is a list": ("run_notebook list.json", "cannot be read as a notebook"),
     "notebook: a bad cell": ("run_notebook cell.json", "cannot be read as a notebook"),
 }
+
+
+def notebook_bytes(*sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    return nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode()
+
+
 FILES = {
     "text.txt": TEXT.encode(),
     "data.pk": pickle.dumps([1]),
     "few.pk": pickle.dumps(small_data()),
     "empty": b"",
+    "empty.ipynb": notebook_bytes(),
+    "failing.ipynb": notebook_bytes("import nowhere"),
     "some.json": b'{"a": 1}',
     "list.json": b"[1, 2]",
     "cell.json": b'{"cells": [{"a": 1}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
@@ -457,8 +513,6 @@ def test_the_shell_sees_one_line_and_a_status(folder):
 def test_a_notebook_that_fails_is_not_saved(folder):
     for source, words in [("1 / 0", "ZeroDivisionError"), ("import os; os._exit(1)", "ied")]:
         path = folder / "failing.ipynb"
-        cells = [nbformat.v4.new_code_cell(source)]
-        path.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
-        before = path.read_bytes()
+        path.write_bytes(before := notebook_bytes(source))
         assert_refused(run_tool("tools.run_notebook", path, folder=folder), words, status=(1,))
         assert path.read_bytes() == before
