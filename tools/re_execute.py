@@ -39,7 +39,7 @@ client = nbclient.NotebookClient(
 )
 nothing = subprocess.DEVNULL
 client.execute(stdin=nothing, stdout=nothing, stderr=nothing)  # what the kernel's programs say
-print(nbformat.writes(notebook))
+sys.stdout.buffer.write(nbformat.writes(notebook).encode(errors="replace"))
 """
 
 
