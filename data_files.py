@@ -20,8 +20,20 @@ PARAMETERS = (  # from the output backwards: a mistake in one can spoil those af
     "embed_to_hid_weights",
     "word_embedding_weights",
 )
+MAX_BYTES = 2**30  # of a file; ours has 7 MB
 MAX_OPERATIONS = 200_000  # in a pickle; one of 250 words has 700, or 9000 if they are numpy.str_
-MAX_TUPLES = 5000  # in a pickle; one of 250 words has 20, or 1000 if the words are numpy.str_
+MAX_SLOW_KEYS = 5000  # in a pickle; one of 250 words has 20, or 1000 if the words are numpy.str_
+FREE_OPERATIONS = frozenset({"PROTO", "FRAME"})  # which leave the stack as it is
+OPERATIONS = FREE_OPERATIONS | frozenset(  # that pickles of dicts of arrays and text consist of
+    """
+    STOP MARK MEMOIZE PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET GLOBAL STACK_GLOBAL REDUCE BUILD
+    UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 STRING BINSTRING SHORT_BINSTRING
+    BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 NONE NEWTRUE NEWFALSE
+    INT BININT BININT1 BININT2 LONG LONG1 FLOAT BINFLOAT
+    EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS
+    EMPTY_DICT DICT SETITEM SETITEMS
+    """.split()
+)
 
 
 class DataFileError(ValueError):
@@ -61,8 +73,9 @@ class _PickledDtype:
     """Stands for a NumPy dtype in a pickle; only numbers and text are accepted."""
 
     def __init__(self, code, *_):
-        if not re.fullmatch(r"[iu][1248]|f[248]|U\d+", code):
-            raise pickle.UnpicklingError(f"it holds arrays of dtype {code!r}, not of plain numbers")
+        if not re.fullmatch(r"[iu][1248]|f[248]|U\d{1,9}", code):
+            found = reprlib.repr(code)
+            raise pickle.UnpicklingError(f"it holds arrays of dtype {found}, not of plain numbers")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state):
@@ -84,10 +97,22 @@ class _SafeUnpickler(pickle.Unpickler):
 
     A pickle is a program, which names functions and calls them. Here the names that NumPy writes
     stand for the harmless functions below, made anew for each use, and any other name is refused.
+    What these functions make can be no larger than if each of them were given another part of the
+    file: its bytes, or its text at 4 bytes a letter.
     """
+
+    def __init__(self, content):
+        super().__init__(io.BytesIO(content))
+        self._bytes_left = 5 * len(content)
+
+    def _spend(self, n_bytes):
+        self._bytes_left -= n_bytes
+        if self._bytes_left < 0:
+            raise pickle.UnpicklingError("it makes more text than it holds")
 
     def find_class(self, module, name):
         def scalar(pickled_dtype, content):
+            self._spend(len(content))
             return np.frombuffer(content, pickled_dtype.dtype).item()
 
         def array_from_buffer(content, pickled_dtype, shape, order):
@@ -97,7 +122,8 @@ class _SafeUnpickler(pickle.Unpickler):
 
         def encode(text, encoding):
             if encoding != "latin1":
-                raise pickle.UnpicklingError(f"it holds bytes in the encoding {encoding!r}")
+                raise pickle.UnpicklingError("it holds bytes in another encoding than latin1")
+            self._spend(len(text))
             return text.encode("latin1")
 
         stand_ins = {
@@ -117,23 +143,26 @@ class _SafeUnpickler(pickle.Unpickler):
 def _look_through(content):
     """Refuse a pickle that would exhaust memory, time or Python's stack, without running it.
 
-    Lengths and memo numbers beyond the end of the file would make the unpickler set memory aside,
-    deeply nested tuples would crash Python, and the hash of one that holds its predecessor twice,
-    and so on, would take for ever. So no tuple may be used again.
+    A memo number beyond the end of the file would make the unpickler set memory aside. Deeply
+    nested tuples would crash Python, and the hash of one that holds its predecessor twice, and so
+    on, would take for ever: so no tuple may be used again. In a dict of many tuples or large whole
+    numbers all keys can have the same hash, so that each is compared with all others.
     """
-    n_tuples, last, may_be_tuple = 0, "", {}  # by memo number
+    n_slow_keys, last, may_be_tuple = 0, "", {}  # by memo number
     for number, (operation, argument, _) in enumerate(pickletools.genops(content)):
         name = operation.name
-        n_tuples += "TUPLE" in name
-        is_too_long = number > MAX_OPERATIONS or n_tuples > MAX_TUPLES
+        if name not in OPERATIONS:
+            raise pickle.UnpicklingError(f"it has the operation {name}, which no data file needs")
+        n_slow_keys += "TUPLE" in name or isinstance(argument, int) and abs(argument) >= 2**31
+        is_too_long = number > MAX_OPERATIONS or n_slow_keys > MAX_SLOW_KEYS
         if is_too_long or "PUT" in name and argument > len(content):
             raise pickle.UnpicklingError("it makes more objects than a data file needs")
-        if name == "DUP" or "GET" in name and may_be_tuple.get(argument):
+        if "GET" in name and may_be_tuple.get(argument):
             raise pickle.UnpicklingError("it uses a tuple twice, as no data file does")
         if name == "MEMOIZE" or "PUT" in name:
             place = argument if "PUT" in name else len(may_be_tuple)
-            may_be_tuple[place] = re.search("TUPLE|BUILD|POP|APPEND|ITEM", last)
-        else:
+            may_be_tuple[place] = re.search("TUPLE|BUILD|APPEND|ITEM", last)
+        elif name not in FREE_OPERATIONS:
             last = name
 
 
@@ -143,22 +172,40 @@ def _file_error(path):
     return lambda text: DataFileError(f"{path}: {text} {remedy}")
 
 
+def _reason(problem):
+    """What an exception says, in one short line; its name, if it says nothing."""
+    text = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+    return textwrap.shorten(text[:1000], 200)
+
+
+def _read_bytes(path):
+    """The bytes of a file. Raises OSError, TypeError, ValueError or MemoryError.
+
+    A pipe or a device is not opened, as it could give bytes, or none, for ever.
+    """
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError("found a pipe or a device, expected a file")
+    if path.is_file() and (size := path.stat().st_size) > MAX_BYTES:
+        raise ValueError(f"found {size / 2**30:.1f} GB, expected at most {MAX_BYTES / 2**30:g}")
+    return path.read_bytes()
+
+
 def _read_dict(path, keys):
     """The pickled dict at `path`, which has at least these keys, and a valid vocabulary."""
     error = _file_error(path)
     try:
-        content = Path(path).read_bytes()
-    except (OSError, TypeError, ValueError) as problem:
-        reason = getattr(problem, "strerror", problem)
+        content = _read_bytes(path)
+    except (OSError, TypeError, ValueError, MemoryError) as problem:
         raise DataFileError(
-            f"{path}: cannot be read from the folder {Path.cwd()} ({reason}). Put the files "
-            "of the assignment beside the notebook, and start the notebook in their folder."
+            f"{path}: cannot be read from the folder {Path.cwd()} ({_reason(problem)}). Put the "
+            "files of the assignment beside the notebook, and start the notebook in their folder."
         ) from None
     try:
         _look_through(content)
-        loaded = _SafeUnpickler(io.BytesIO(content)).load()
+        loaded = _SafeUnpickler(content).load()
     except Exception as problem:  # broken bytes can make an unpickler raise anything
-        reason = textwrap.shorten(str(problem), 200)
+        reason = _reason(problem)
         found = f"{len(content)} bytes, {content[:9]!r}..., that cannot be loaded ({reason})"
         raise error(f"found {found}; expected a pickled dict of arrays and text.") from None
     if not isinstance(loaded, dict):

@@ -7,6 +7,7 @@ file that an attack would create if it were run.
 import base64
 import binascii
 import bz2
+import codecs
 import collections
 import gzip
 import io
@@ -15,6 +16,7 @@ import lzma
 import marshal
 import pickle
 import struct
+import sys
 import zipfile
 import zlib
 
@@ -409,10 +411,17 @@ def attacks(mark):
         "the same by the memo, after no state": _doubled(b"Nb"),
         "the same by the memo, after no items": _doubled(b"(u"),
         "the same by the memo, after no entries": _doubled(b"(e"),
-        "the same by the memo, after what is dropped": _doubled(b"K\x010"),
+        "the same by the memo, after a protocol": _doubled(b"\x80\x04"),
+        "the same by the memo, after a frame": _doubled(b"\x95" + bytes(8)),
         "the same by the memo of PUT": _doubled(b"", b"r"),
         "the same in a set": b"\x80\x04\x8f(K\x01" + b"2\x86" * 60 + b"\x90.",
         "lists of lists, doubled 60 times": pickle.dumps({"vocab": _laughs(), "train_inputs": 1}),
+        "lists of lists as an encoding": pickle.dumps(Calls(codecs.encode, "text", _laughs())),
+        "numbers that all have the same hash": _same_hash(),
+        "the same text encoded 4000 times": _repeated(codecs.encode, "a" * 10**6, "latin1"),
+        "the same bytes made text 4000 times": _repeated(
+            np.float64(0).__reduce__()[0], np.dtype("U250000"), b"a\0\0\0" * 250_000
+        ),
     }
     hidden = Calls(eval, command)
     places = {
@@ -449,8 +458,21 @@ def _doubled(between, put=None):
     content = b"\x80\x04K\x01\x85"
     for i in range(60):
         memoize = b"\x94" if put is None else put + struct.pack("<I", i)
-        content += between + memoize + b"0" + bytes([104, i, 104, i]) + b"\x86"
+        content += between + memoize + bytes([104, i, 104, i]) + b"\x86"
     return content + between + b"\x94}h" + bytes([60]) + b"K\x01s."
+
+
+def _same_hash():
+    """A dict whose keys are 30,000 numbers with the hash 0, which would take long to make here."""
+    modulus = sys.hash_info.modulus
+    longs = (pickle.encode_long(number * modulus) for number in range(1, 30_000))
+    items = (b"\x8a" + bytes([len(long)]) + long + b"N" for long in longs)
+    return b"\x80\x02}(" + b"".join(items) + b"u."
+
+
+def _repeated(function, *arguments):
+    """A call of a function with the same arguments, 4000 times, each with a tuple of its own."""
+    return pickle.dumps([Calls(function, *arguments) for _ in range(4000)])
 
 
 def _laughs():
@@ -508,11 +530,15 @@ def texts():
         "of nothing but the mask": (b"[MASK] [MASK]\n", "has 0 distinct tokens"),
         "of many words, no window": (
             "\n".join(f"word{i}" for i in range(300)).encode(),
-            "has only 0 windows",
+            "has 0 windows of 4 words",
         ),
         "of many words, few windows": (
             " ".join(f"word{i}" for i in range(300)).encode(),
-            "ask for fewer with --windows 192 24 24",
+            "take a longer text, one sentence a line",
+        ),
+        "of many words, some windows": (
+            "\n".join(" ".join(f"word{i + j}" for j in range(10)) for i in range(300)).encode(),
+            "ask for fewer with --windows",
         ),
         "of many words, one window": (
             "\n".join(f"word{i}" for i in range(300)).encode() + b"\nword0 word1 word2 word3",

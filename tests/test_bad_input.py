@@ -19,6 +19,7 @@ import pytest
 from broken_files import SPLITS, attacks, broken_files, small_data, small_parameters, texts
 
 import checking
+import data_files
 from tools import make_data
 from tools.files import ROOT
 
@@ -146,6 +147,44 @@ def test_what_is_no_file_is_named(path, folder):
         with pytest.raises(checking.DataFileError) as caught:
             load(path)
         assert_clear(caught.value, path, "assignment")
+
+
+def sparse_file(path):
+    with open(path, "wb") as file:
+        file.truncate(2**40)
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (os.mkfifo, "found a pipe or a device"),
+        (lambda path: path.symlink_to("/dev/zero"), "found a pipe or a device"),
+        (sparse_file, "found 1024.0 GB"),
+    ],
+    ids=["a pipe", "a device", "a file of holes"],
+)
+def test_what_never_ends_is_not_read(make, words, folder):
+    path = folder / "some.pk"
+    make(path)
+    faulthandler.dump_traceback_later(60, exit=True)
+    for load in (checking.load_data, checking.load_partially_trained):
+        with pytest.raises(checking.DataFileError) as caught:
+            load(path)
+        assert_clear(caught.value, str(path), words, "assignment")
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.mark.parametrize("name", ["_read_bytes", "_look_through"])
+def test_the_want_of_memory_has_a_reason(name, folder, monkeypatch):
+    def exhaust(_):
+        raise MemoryError
+
+    path = folder / "some.pk"
+    path.write_bytes(pickle.dumps(small_data()))
+    monkeypatch.setattr(data_files, name, exhaust)
+    with pytest.raises(checking.DataFileError) as caught:
+        checking.load_data(path)
+    assert_clear(caught.value, str(path), "(MemoryError)", "assignment")
 
 
 @pytest.mark.parametrize("path", [None, 3.5, ["data.pk"], b"data.pk"])
@@ -306,14 +345,15 @@ def test_a_broken_text_gives_one_clear_line(name, folder, monkeypatch, capsys):
 
 
 TEXT = "the cat sat on the mat .\n"
-COMMANDS = {  # arguments, and words of the last line
+COMMANDS = {  # arguments, as a list if one is empty, and words of the last line
     "data: no such text": ("make_data none.txt", "none.txt: cannot be read"),
     "data: a folder as text": ("make_data .", "directory"),
     "data: no words": ("make_data text.txt --vocab-size 0", "--vocab-size: found '0'"),
     "data: fewer than no words": ("make_data text.txt --vocab-size -1", "--vocab-size: found '-1'"),
     "data: half a word": ("make_data text.txt --vocab-size 1.5", "--vocab-size: found '1.5'"),
     "data: a word for a number": ("make_data --vocab-size many", "found 'many'"),
-    "data: more words than there are": ("make_data text.txt --vocab-size 7", "--vocab-size 6"),
+    "data: too few words for the notebook": ("make_data text.txt --vocab-size 19", "from 20 to"),
+    "data: more words than there are": ("make_data text.txt --vocab-size 20", "a longer text"),
     "data: no windows": ("make_data text.txt --windows 0 0 0", "--windows: found '0'"),
     "data: negative windows": ("make_data text.txt --windows 5 5 -5", "--windows: found '-5'"),
     "data: two splits": ("make_data text.txt --windows 5 5", "--windows: expected 3"),
@@ -321,11 +361,15 @@ COMMANDS = {  # arguments, and words of the last line
     "data: a large seed": ("make_data text.txt --seed 4294967296", "from 0 to 4294967295"),
     "data: an unknown option": ("make_data text.txt --fast", "--fast"),
     "data: two texts": ("make_data text.txt text.txt", "unrecognized arguments"),
+    "data: thousands of digits": (f"make_data text.txt --vocab-size {'9' * 5000}", "'9999"),
+    "data: the text as output": ("make_data text.txt -o ./text.txt", "it is the text"),
     "corpus: no sentences": ("make_corpus --sentences 0 -o x", "--sentences: found '0'"),
     "corpus: a negative seed": ("make_corpus --seed -1 -o x", "--seed: found '-1'"),
     "corpus: no such grammar": ("make_corpus --grammar none -o x", "none: cannot be read"),
     "corpus: a text as grammar": ("make_corpus --grammar text.txt -o x", "text.txt:1: found"),
     "corpus: a data file as grammar": ("make_corpus --grammar data.pk -o x", "cannot be read"),
+    "corpus: too many sentences": (f"make_corpus -o x --sentences {2**63}", "to 1000000000"),
+    "corpus: the grammar as output": ("make_corpus --grammar text.txt -o text.txt", "the grammar"),
     "corpus: no such folder": ("make_corpus --sentences 1 -o none/x", "none/x: cannot be written"),
     "corpus: a folder": ("make_corpus --sentences 1 -o .", "cannot be written"),
     "parameters: no such data": ("make_partially_trained --data none -o x", "none: cannot be read"),
@@ -337,6 +381,68 @@ COMMANDS = {  # arguments, and words of the last line
     "parameters: broken data": ("make_partially_trained --data data.pk -o x", "data.pk: found"),
     "parameters: little data": ("make_partially_trained --data few.pk -o x", "found 20 windows"),
     "parameters: a negative seed": ("make_partially_trained --seed -1 -o x", "--seed: found '-1'"),
+    "parameters: the data as output": (
+        "make_partially_trained --data few.pk -o few.pk",
+        "it is the data: name another file with -o",
+    ),
+    "corpus: groups without end": (
+        "make_corpus --grammar deep.grammar -o x",
+        "deep.grammar:1: found more than 20 groups in each other",
+    ),
+    "benchmark: an unknown section": ("benchmark sleep", "no section sleep; there are counting"),
+    "benchmark: no such data": ("benchmark step --data none", "none: cannot be read"),
+    "benchmark: a text as notebook": ("benchmark step --notebook text.txt", "cannot be read as a"),
+    "benchmark: no model": ("benchmark step --notebook empty.ipynb", "defines no Params"),
+    "benchmark: no such folder": ("benchmark step --output none/x", "none/x: cannot be written"),
+    "benchmark: no place in the README": ("benchmark step --readme text.txt", "expected a line"),
+    "benchmark: no text as README": ("benchmark step --readme data.pk", "data.pk: cannot be read"),
+    "grading: nothing to grade": ("grade", "name a folder of submissions, or --gradescope-zip"),
+    "grading: no such folder": ("grade none", "none: found no such folder"),
+    "grading: results among submissions": ("grade .", "in the folder of submissions"),
+    "grading: a negative seed": ("grade . --seed -1", "--seed: found '-1'"),
+    "grading: a large seed": ("grade . --seed 4294967295", "from 0 to 2147483647"),
+    "grading: no jobs": ("grade . --jobs 0", "--jobs: found '0'"),
+    "grading: no time": ("grade . --cell-seconds 0", "--cell-seconds: found '0'"),
+    "grading: a term without a name": (["grade", ".", "--term", ""], "--term: found ''"),
+    "grading: a term and a model": (
+        "grade . --term 2026 --partially-trained data.pk",
+        "--partially-trained: not allowed with argument --term",
+    ),
+    "grading: no such data": ("grade --gradescope-zip x --data none", "none: cannot be read"),
+    "grading: a text as notebook": (
+        "grade --gradescope-zip x --notebook text.txt",
+        "text.txt: cannot be read as a notebook",
+    ),
+    "grading: no such folder for the zip": ("grade --gradescope-zip none/x", "cannot be written"),
+    "grading: the data as zip": (
+        "grade --gradescope-zip few.pk --data few.pk",
+        "it is the data: name another file with --gradescope-zip",
+    ),
+    "release: no output": ("release", "required: -o/--output"),
+    "release: no such folder": ("release -o none/x", "none/x: cannot be written"),
+    "release: no such folder for the key": ("release -o x --key none/x", "none/x: cannot be"),
+    "release: a file for a folder": ("release -o x --staff text.txt", "text.txt: found a file"),
+    "release: the zip as key": ("release -o x --key x", "it is also the file of -o"),
+    "release: the data as zip": ("release -o few.pk --data few.pk", "it is the data"),
+    "release: no such notebook": ("release -o x --notebook none", "none"),
+    "release: a text as notebook": ("release -o x --notebook text.txt", "cannot be read as a note"),
+    "release: a notebook without questions": (
+        "release -o x --notebook empty.ipynb",
+        "empty.ipynb: defines no Params and no Model; expected the reference notebook",
+    ),
+    "release: broken data": ("release -o x --data data.pk", "data.pk: found"),
+    "release: a term without a name": (["release", "-o", "x", "--term", " "], "--term: found ' '"),
+    "release: a term and a model": (
+        "release -o x --term 2026 --partially-trained data.pk",
+        "--partially-trained: not allowed with argument --term",
+    ),
+    "key: a term without a name": (["answer_key", "--term", ""], "--term: found ''"),
+    "key: a term of broken text": ("answer_key --term \udcff", "expected the name of a term"),
+    "key: a term and a model": ("answer_key --term a --partially-trained x", "not allowed with"),
+    "key: a notebook that fails": (
+        "answer_key --notebook failing.ipynb",
+        "failing.ipynb: its definitions stop with ModuleNotFoundError: No module named 'nowhere'",
+    ),
     "key: no such data": ("answer_key --data none", "none: cannot be read"),
     "key: broken data": ("answer_key --data data.pk", "data.pk: found"),
     "key: an unknown option": ("answer_key --year 2026", "--year"),
@@ -345,6 +451,13 @@ COMMANDS = {  # arguments, and words of the last line
     "written: no such folder": ("make_written -o none", "none is no folder"),
     "written: a file for a folder": ("make_written -o text.txt", "text.txt is no folder"),
     "written: an unknown paper": ("make_written --paper a0", "invalid choice: 'a0'"),
+    "PDF: no name": (["make_pdf", ""], "notebook: found '', expected the name of a file"),
+    "PDF: a folder": ("make_pdf .", "notebook: found '.', expected the name of a file"),
+    "PDF: the notebook as output": ("make_pdf hw.pdf", "it is the notebook: name another file"),
+    "PDF: the written part as output": (
+        "make_pdf hw.ipynb --written hw.pdf",
+        "it is the written part: name another file with -o",
+    ),
     "notebook: no such file": ("run_notebook none.ipynb", "none.ipynb"),
     "notebook: a folder": ("run_notebook .", "directory"),
     "notebook: a text": ("run_notebook text.txt", "text.txt: cannot be read as a notebook"),
@@ -354,11 +467,21 @@ COMMANDS = {  # arguments, and words of the last line
     "notebook: JSON that is a list": ("run_notebook list.json", "cannot be read as a notebook"),
     "notebook: a bad cell": ("run_notebook cell.json", "cannot be read as a notebook"),
 }
+
+
+def notebook_bytes(*sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    return nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode()
+
+
 FILES = {
     "text.txt": TEXT.encode(),
     "data.pk": pickle.dumps([1]),
     "few.pk": pickle.dumps(small_data()),
     "empty": b"",
+    "empty.ipynb": notebook_bytes(),
+    "failing.ipynb": notebook_bytes("import nowhere"),
+    "deep.grammar": b"Sentence = " + b"{ " * 3000,
     "some.json": b'{"a": 1}',
     "list.json": b"[1, 2]",
     "cell.json": b'{"cells": [{"a": 1}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
@@ -370,18 +493,26 @@ def test_a_bad_command_line_gives_one_clear_line(name, folder, monkeypatch, caps
     command, words = COMMANDS[name]
     for file, content in FILES.items():
         (folder / file).write_bytes(content)
-    tool, *arguments = command.split()
-    if tool == "make_data":
+    tool, *arguments = words_of(command)
+    if tool == "make_data" and "-o" not in arguments:
         arguments += ["-o", "x"]
     main = importlib.import_module(f"tools.{tool}").main
     assert_refused(in_process(main, arguments, monkeypatch, capsys), words)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == FILES
 
 
+def words_of(command):
+    return command.split() if isinstance(command, str) else command
+
+
+REQUIRED = {"make_pdf": ["x.ipynb"], "release": ["-o", "x.zip"], "grade": ["x"]}
+TOOLS = sorted({words_of(command)[0] for command, _ in COMMANDS.values()})
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("tool", sorted({command.split()[0] for command, _ in COMMANDS.values()}))
+@pytest.mark.parametrize("tool", TOOLS)
 def test_a_tool_in_a_process_of_its_own_refuses_an_unknown_option(tool, folder):
-    run = run_tool(f"tools.{tool}", "--nonsense", folder=folder)
+    run = run_tool(f"tools.{tool}", *REQUIRED.get(tool, []), "--nonsense", folder=folder)
     assert_refused(run, "unrecognized arguments: --nonsense", status=(2,))
 
 
@@ -395,8 +526,6 @@ def test_the_shell_sees_one_line_and_a_status(folder):
 def test_a_notebook_that_fails_is_not_saved(folder):
     for source, words in [("1 / 0", "ZeroDivisionError"), ("import os; os._exit(1)", "ied")]:
         path = folder / "failing.ipynb"
-        cells = [nbformat.v4.new_code_cell(source)]
-        path.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
-        before = path.read_bytes()
+        path.write_bytes(before := notebook_bytes(source))
         assert_refused(run_tool("tools.run_notebook", path, folder=folder), words, status=(1,))
         assert path.read_bytes() == before

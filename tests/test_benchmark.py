@@ -9,6 +9,7 @@ import pytest
 
 from tools import benchmark
 from tools.benchmark import Table
+from tools.run_notebook import NotebookError
 
 
 def test_durations_have_a_unit():
@@ -91,6 +92,7 @@ def test_training_says_what_was_reached_and_when(small):
     assert all(float(ratio) > 1 for ratio in cells(table, 3)[:2])
 
 
+@pytest.mark.slow
 def test_the_step_in_pytorch_is_the_same(notebook):
     pytest.importorskip("torch", reason="PyTorch is optional")
     in_torch = benchmark.torch_step(vars(notebook), threads=1)
@@ -166,12 +168,21 @@ def test_the_busy_process_works_while_it_should_and_ends():
 README = f"before\n{benchmark.BEGIN}\nold\n{benchmark.END}\nafter\n"
 
 
-def test_the_readme_keeps_all_but_the_block():
-    new = benchmark.replace_block(README, "new")
+def test_the_readme_keeps_all_but_the_block(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(README)
+    new = benchmark.readme_with(path, "new")
     assert new == README.replace("old", "new")
-    assert benchmark.replace_block(new, "new") == new
-    with pytest.raises(ValueError, match="expected a line"):
-        benchmark.replace_block("no markers", "new")
+    path.write_text(new)
+    assert benchmark.readme_with(path, "new") == new
+    begin, end = benchmark.BEGIN, benchmark.END
+    for text in ("no markers", begin, end, f"{end}{begin}", README + begin, README + end):
+        path.write_text(text)
+        with pytest.raises(benchmark.BenchmarkError, match="README.md: .*expected a line"):
+            benchmark.readme_with(path, "new")
+    path.write_bytes(b"\xff")
+    with pytest.raises(benchmark.BenchmarkError, match="README.md: .*expected UTF-8 text"):
+        benchmark.readme_with(path, "new")
 
 
 def run_main(monkeypatch, *arguments):
@@ -190,17 +201,27 @@ def test_the_command_line_writes_what_it_prints(monkeypatch, capsys, tmp_path):
     assert "NumPy " + np.__version__ in printed
 
 
-def test_mistakes_on_the_command_line_are_named(monkeypatch, capsys, tmp_path):
-    with pytest.raises(SystemExit):
-        run_main(monkeypatch, "sleep")
-    assert "no section sleep; there are counting, glove" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        run_main(monkeypatch, "checks", "--data", tmp_path / "none.pk")
-    assert "none.pk" in capsys.readouterr().err
-    monkeypatch.setitem(
-        benchmark.SECTIONS, "checks", lambda definitions, path: Table("", ["a"], [])
-    )
-    (tmp_path / "README.md").write_text("no markers")
-    with pytest.raises(SystemExit):
-        run_main(monkeypatch, "checks", "--readme", tmp_path / "README.md")
-    assert "expected a line" in capsys.readouterr().err
+def test_mistakes_are_named_before_anything_is_measured(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(benchmark.SECTIONS, "checks", lambda *_: pytest.fail("too late"))
+    readme = tmp_path / "README.md"
+    readme.write_text("no markers")
+    for arguments, message in (
+        (["--readme", readme], "README.md: found no place for the tables; expected a line"),
+        (["--readme", tmp_path / "none.md"], "none.md"),
+        (["--output", tmp_path / "none" / "x"], "cannot be written"),
+        (["--output", readme, "--readme", readme], "also the file of --output"),
+        (["--output", readme, "--data", readme], "it is the data"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            run_main(monkeypatch, "checks", *arguments)
+        assert stopped.value.code == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
+    assert readme.read_text() == "no markers"
+
+
+def test_a_notebook_that_stops_is_one_clear_error(tmp_path):
+    path = tmp_path / "failing.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")]), path)
+    with pytest.raises(NotebookError, match="a cell stops with ZeroDivisionError"):
+        benchmark.time_notebook(path)

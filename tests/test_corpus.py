@@ -9,6 +9,8 @@ import pytest
 from tools.files import SENTENCES
 from tools.make_corpus import (
     GRAMMAR,
+    PICK,
+    SEED,
     GrammarError,
     check_grammar,
     ground,
@@ -43,6 +45,12 @@ def loaded():
 # ------------------------------------------------------------------------------ the file
 
 
+def test_it_begins_with_what_the_grammar_makes(loaded, text):
+    _, rules = loaded
+    assert sample_corpus(rules, 1000, SEED, pick=PICK) == text.splitlines()[:1000]
+
+
+@pytest.mark.slow
 def test_the_command_makes_the_same_bytes_again(tmp_path, text):
     copy = tmp_path / "again.txt"
     main(["-o", str(copy)])
@@ -261,6 +269,16 @@ def test_a_wrong_grammar_is_reported(old, new, message):
     assert old in text
     with pytest.raises(GrammarError, match=message):
         grammar_of(text.replace(old, new))
+
+
+def test_groups_may_stand_in_each_other_but_not_without_end():
+    def nested(depth):
+        group = "{" * depth + " a " + "}" * depth
+        return f"class Word = a b c d\nSentence = {group} b [.5 {group}] c d"
+
+    grammar_of(nested(19))
+    with pytest.raises(GrammarError, match="small:2: found more than 20 groups in each other"):
+        grammar_of(nested(21))
 
 
 def test_more_sentences_than_the_grammar_has():

@@ -466,7 +466,7 @@ def test_tuples_nested_deeply_do_not_crash_Python(path):
 def test_text_is_encoded_in_latin1_only(path, encoding):
     content = f"c_codecs\nencode\n(Vtext\nV{encoding}\ntR.".encode()
     path.write_bytes(content)
-    assert_refused(checking.load_data, path, "encoding")
+    assert_refused(checking.load_data, path, "another encoding than latin1")
 
 
 def test_a_file_cannot_change_how_the_next_one_loads(path):

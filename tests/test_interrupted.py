@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
 from tqdm import tqdm
 
+from tools import files
 from tools.files import ROOT, write_atomically
 from tools.notebook import EXPERIMENT, code_cells, execute
 
@@ -153,7 +155,7 @@ clear_exit()(lambda: write_atomically(path, b"new " * 100_000))()
 
 @pytest.mark.parametrize("number", ENDS, ids=lambda number: number.name)
 @pytest.mark.parametrize("is_after", ["no", "yes"])
-@pytest.mark.parametrize("function", ["fdopen", "chmod", "replace"])
+@pytest.mark.parametrize("function", ["chmod", "replace"])
 def test_a_file_is_the_old_or_the_new_one_whenever_its_writer_ends(
     tmp_path, function, is_after, number
 ):
@@ -190,6 +192,48 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path):
     assert left == set(ages) - {".some[1].pk.abcdefgh.tmp"}
 
 
+def test_a_file_that_somebody_else_removes_first_is_no_error(tmp_path, monkeypatch):
+    left_over = tmp_path / ".some.pk.abcdefgh.tmp"
+    left_over.write_bytes(b"half")
+    monkeypatch.setattr(files, "time", SimpleNamespace(time=left_over.unlink))
+    write_atomically(tmp_path / "some.pk", NEW)
+    assert [other.name for other in tmp_path.iterdir()] == ["some.pk"]
+
+
+@pytest.mark.parametrize(
+    "before, umask, after",
+    [(None, 0o022, 0o644), (None, 0o077, 0o600), (0o600, 0o022, 0o600), (0o640, 0o077, 0o640)],
+)
+def test_a_file_keeps_its_permissions_and_a_new_one_respects_the_umask(
+    tmp_path, before, umask, after
+):
+    path = tmp_path / "key.txt"
+    if before is not None:
+        path.write_bytes(OLD)
+        path.chmod(before)
+    old_umask = os.umask(umask)
+    try:
+        write_atomically(path, NEW)
+    finally:
+        os.umask(old_umask)
+    assert path.stat().st_mode & 0o777 == after
+    assert path.read_bytes() == NEW
+
+
+def link_to_a_device(path):
+    path.symlink_to(os.devnull)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, link_to_a_device, os.mkdir])
+def test_only_a_file_is_replaced(tmp_path, make):
+    path = tmp_path / "place"
+    make(path)
+    with pytest.raises(OSError, match="place: cannot be written .*; expected the name of a file"):
+        write_atomically(path, NEW)
+    assert not path.is_file()
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def small_notebook():
     cells = [nbformat.v4.new_code_cell(source) for source in ("print(1)", "import time", "1 + 1")]
     cells.insert(2, nbformat.v4.new_code_cell("time.sleep(3)"))
@@ -222,8 +266,7 @@ TOOLS = {  # arguments for an output, and what the tool prints when it has begun
 @pytest.mark.slow
 @pytest.mark.parametrize("number", ENDS, ids=lambda number: number.name)
 @pytest.mark.parametrize("tool", TOOLS)
-@pytest.mark.parametrize("delay", [0, 0.3])
-def test_a_tool_that_is_killed_leaves_the_old_file(tmp_path, tool, number, delay):
+def test_a_tool_that_is_killed_leaves_the_old_file(tmp_path, tool, number):
     option, begun = TOOLS[tool]
     path = tmp_path / "output"
     path.write_text(nbformat.writes(small_notebook()))
@@ -233,7 +276,7 @@ def test_a_tool_that_is_killed_leaves_the_old_file(tmp_path, tool, number, delay
     errors = b""
     while begun.encode() not in errors:
         errors += process.stderr.read(1)
-    time.sleep(delay)
+    time.sleep(0.3)  # before its work has begun is another test
     process.send_signal(number)
     errors += process.communicate(timeout=30)[1]
     assert process.returncode == ENDS[number], errors

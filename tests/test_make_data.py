@@ -17,6 +17,7 @@ the dog sat on the cat .
 the dog sat on the cat .
 a cat ate a fish on the mat .
 the fish sat on a dog .
+one two three four five six seven eight nine ten .
 """
 
 
@@ -116,11 +117,30 @@ def test_words_outside_the_vocabulary_break_windows():
 def test_a_text_of_ones_own(tmp_path):
     text, output = tmp_path / "text.txt", tmp_path / "own.pk"
     text.write_text(TEXT)
-    arguments = [str(text), "-o", str(output), "--vocab-size", "10", "--windows", "6", "2", "1"]
+    arguments = [str(text), "-o", str(output), "--vocab-size", "20", "--windows", "6", "2", "1"]
     command = [sys.executable, "-m", "tools.make_data", *arguments]
     run = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    assert "11 words" in run.stdout
+    assert "21 words" in run.stdout
     assert pickle.loads(output.read_bytes())["train_inputs"].shape == (6, 4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_remedy_for_too_few_windows_works(seed):
+    """Whatever the lengths of the sentences and the order in which they are dealt."""
+    rng = np.random.RandomState(seed)
+    lengths = rng.randint(1, 30, size=300)
+    sentences = [tuple(map(str, rng.randint(50, size=length))) for length in lengths]
+    sentences += sentences[:30]
+    vocab = make_data.build_vocab(sentences, 50)
+    with pytest.raises(make_data.TextError) as caught:
+        make_data.split_windows(sentences, vocab, (8000, 1000, 900), seed=seed)
+    total = sum(max(len(sentence) - 3, 0) for sentence in sentences)
+    assert f"the text has {total} windows" in str(caught.value)
+    fewer = tuple(map(int, str(caught.value).split("--windows ")[1].split()))
+    assert sum(fewer) > total / 2
+    for other_seed in range(5):
+        splits = make_data.split_windows(sentences, vocab, fewer, seed=other_seed)
+        assert tuple(map(len, splits)) == fewer
 
 
 def test_tokenize_separates_punctuation_and_clitics():
@@ -134,8 +154,8 @@ def test_tokenize_separates_punctuation_and_clitics():
         (None, [], "cannot be read"),
         (b"\xff\xfe", [], "cannot be read as UTF-8"),
         (b"\n\n", [], "found no sentences"),
-        (TEXT.encode(), [], "has 10 distinct tokens, expected at least 250"),
-        (TEXT.encode(), ["--vocab-size", "10"], "--windows "),
+        (TEXT.encode(), [], "ask for a smaller vocabulary with --vocab-size 20"),
+        (TEXT.encode(), ["--vocab-size", "20"], "take a longer text, one sentence a line"),
     ],
 )
 def test_errors_say_what_to_do_and_leave_no_file(tmp_path, text, options, message):

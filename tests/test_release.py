@@ -30,7 +30,9 @@ from tools.release import (
     student_files,
     student_version,
     traces_of_solutions,
+    write_staff_folder,
 )
+from tools.run_notebook import NotebookError
 from tools.typeset import markdown_to_pdf
 from tools.zip_file import zip_bytes
 
@@ -447,9 +449,9 @@ def run_release(monkeypatch, *arguments):
 @pytest.mark.parametrize(
     ("option", "content", "message"),
     [
-        ("--notebook", None, "cannot be read"),
-        ("--notebook", b"{}", "the reference notebook"),
-        ("--notebook", b"PK\3\4 not JSON", "the reference notebook"),
+        ("--notebook", None, "No such file"),
+        ("--notebook", b"{}", "cannot be read as a notebook"),
+        ("--notebook", b"PK\3\4 not JSON", "cannot be read as a notebook"),
         ("--data", None, "cannot be read"),
         ("--data", b"\x80\x04not a pickle", "cannot be loaded"),
         ("--partially-trained", None, "cannot be read"),
@@ -479,6 +481,47 @@ def test_a_leak_stops_the_release(saved_notebook, tmp_path, monkeypatch, capsys)
     assert "hw1_code.ipynb holds 1 traces" in error
     assert "'2 * (R.T @ W)' of the solution in the cell grad_GLoVe" in error
     assert not output.exists()
+
+
+def test_what_it_reads_or_writes_is_not_overwritten(tmp_path, monkeypatch, capsys):
+    """The worst of these would publish the answer key."""
+    own = {"--notebook": NOTEBOOK, "--data": DATA, "--partially-trained": PARTIALLY_TRAINED}
+    own["--sentences"] = SENTENCES
+    paths = {option: tmp_path / path.name for option, path in own.items()}
+    for option, path in paths.items():
+        path.write_bytes(own[option].read_bytes())
+    output, inputs = tmp_path / "hw1.zip", [text for pair in paths.items() for text in pair]
+    cases = [["-o", path] for path in paths.values()]
+    cases += [["-o", output, "--key", path] for path in [output, *paths.values()]]
+    cases += [["-o", output, "--staff", folder] for folder in [output, tmp_path]]
+    for case in cases:
+        with pytest.raises(SystemExit) as stopped:
+            run_release(monkeypatch, *inputs, *case)
+        assert stopped.value.code == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "would be overwritten, but it is " in line and case[-2] in line
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in own.values()}
+    for option, path in paths.items():
+        assert path.read_bytes() == own[option].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("1 / 0", "a cell stops with ZeroDivisionError: division by zero"),
+        ("import os; os._exit(1)", "a cell stops with Kernel died"),
+        ("import time; time.sleep(60)", "a cell stops with A cell timed out"),
+    ],
+)
+def test_a_reference_that_does_not_run_is_one_clear_error(
+    files, source, message, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tools.notebook.CELL_TIMEOUT", 2)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    with pytest.raises(NotebookError, match=message) as caught:
+        write_staff_folder(tmp_path / "staff", notebook, files)
+    assert str(tmp_path / "staff") in str(caught.value)
+    assert not (tmp_path / "staff" / NOTEBOOK.name).exists()
 
 
 @pytest.mark.slow

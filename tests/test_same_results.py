@@ -74,7 +74,8 @@ def test_gradients_are_printed_digit_for_digit_as_they_are_saved(here, saved_gra
     assert len(saved_gradients) >= 20
 
 
-@pytest.mark.parametrize("n_threads", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_threads", [1, 2])
 def test_threads_and_repetition_change_nothing(here, n_threads):
     first, second = run_probe(sys.executable, n_threads)
     assert first["threads"] == min(n_threads, os.cpu_count())

@@ -14,6 +14,7 @@ from pathlib import Path
 from tools.command_line import clear_exit
 from tools.files import NOTEBOOK, ROOT, write_atomically
 from tools.grading import Entry, choose_notebook, grade_entry, make_reference
+from tools.imports import with_imports
 from tools.results import Result, gradescope_json
 from tools.sandbox import SandboxError, require_working
 from tools.zip_file import zip_bytes
@@ -21,23 +22,8 @@ from tools.zip_file import zip_bytes
 PROGRAMS = ("setup.sh", "run_autograder")  # in tools/gradescope
 STAFF_FILE = "tools/requirements.txt"
 STAFF_PACKAGES = ("pypandoc", "pypdf")
-MODULES = (
-    "__init__",
-    "autograder",
-    "command_line",
-    "files",
-    "grading",
-    "judge",
-    "notebook",
-    "questions",
-    "results",
-    "rubric",
-    "sandbox",
-    "student_process",
-    "submission",
-    "submitted_notebook",
-    "zip_file",
-)
+# What runs on Gradescope: this, the process of a submission, and what notebooks import.
+RUN_THERE = ("tools/autograder.py", "tools/student_process.py", "checking.py")
 KEY = "answer_key.txt"
 SETTINGS = "settings.json"
 
@@ -56,8 +42,7 @@ def autograder_files(key_lines, notebook=NOTEBOOK, seed=0):
     key_lines: lines of `tools.answer_key.answer_key`.
     """
     files = {name: (ROOT / "tools" / "gradescope" / name).read_bytes() for name in PROGRAMS}
-    files |= {f"tools/{name}.py": (ROOT / "tools" / f"{name}.py").read_bytes() for name in MODULES}
-    files |= {name: (ROOT / name).read_bytes() for name in ("checking.py", "data_files.py")}
+    files |= {name: (ROOT / name).read_bytes() for name in with_imports(RUN_THERE)}
     files["requirements.txt"] = requirements().encode()
     files[NOTEBOOK.name] = Path(notebook).read_bytes()
     files[KEY] = "\n".join([*key_lines, ""]).encode()
@@ -81,7 +66,8 @@ def run_autograder(base):
         write_atomically(results, gradescope_json(result).encode())
 
     save(Result("submission"))
-    require_working()
+    if note := require_working():
+        print(f"note: {note}")
     settings = json.loads((ROOT / SETTINGS).read_text())
     reference = make_reference((ROOT / KEY).read_text().splitlines(), NOTEBOOK, settings["seed"])
     notebook, remark = choose_notebook(base / "submission")

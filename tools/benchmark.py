@@ -37,8 +37,17 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from tqdm import tqdm
 
 import checking
-from tools.files import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, write_atomically
-from tools.notebook import code_cells, execute, load_definitions
+from tools.command_line import clear_exit, require_different_files
+from tools.files import (
+    DATA,
+    NOTEBOOK,
+    PARTIALLY_TRAINED,
+    ROOT,
+    require_writable,
+    write_atomically,
+)
+from tools.notebook import code_cells, load_definitions
+from tools.run_notebook import NotebookError, read_definitions, read_notebook, run
 
 BATCH_SIZE = 100
 EMBEDDING_DIM = 16
@@ -50,6 +59,10 @@ REPEATS = 25  # calls in one timing
 SEED = 0
 FIGURE = ROOT / "tools" / "figures" / "growth.png"
 BEGIN, END = "<!-- benchmark -->", "<!-- end of benchmark -->"  # in the README
+
+
+class BenchmarkError(ValueError):
+    """Nothing can be measured or written; the message says why, and what to do."""
 
 
 class Table(NamedTuple):
@@ -380,9 +393,9 @@ def time_notebook(path=NOTEBOOK):
 
     The peak is that of the resident memory, None where the system is not Linux.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read_notebook(path)
     notebook.cells.append(nbformat.v4.new_code_cell(PEAK_MEMORY))
-    execute(notebook)
+    run(notebook)
     peak = int(code_cells(notebook)[-1].outputs[0].text) / 2**20 or None
     section, times = "set-up and data", {}
     for cell in notebook.cells[:-1]:
@@ -420,7 +433,10 @@ def all_cores_busy():
     try:
         yield process
         if process.poll() is not None:
-            raise RuntimeError("the process that keeps the cores busy has ended too early")
+            raise BenchmarkError(
+                "found the process that keeps the cores busy at its end, expected it to outlast "
+                "the notebook: run the section again"
+            )
     finally:
         process.kill()
         process.wait()
@@ -574,17 +590,38 @@ def machine():
     )
 
 
-def replace_block(text, block):
+def readme_with(path, block):
     """The text of a README with another block between the two markers.
 
-    Raises ValueError if a marker is missing.
+    Raises BenchmarkError if it is no text or has not got each marker once, OSError.
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"expected a line {BEGIN} and, below it, a line {END}")
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{block}\n{END}{rest.split(END)[1]}"
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BenchmarkError(f"{path}: cannot be read ({error}), expected UTF-8 text") from error
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if [text.count(BEGIN), text.count(END), rest.count(END)] != [1, 1, 1]:
+        raise BenchmarkError(
+            f"{path}: found no place for the tables; expected a line {BEGIN} and, below it, a line "
+            f"{END}, each once"
+        )
+    return f"{before}{BEGIN}\n{block}\n{END}{after}"
 
 
+def require_outputs(arguments):
+    """Raise an error if the files that are asked for cannot be written in the end."""
+    require_different_files(
+        [("--output", arguments.output), ("--readme", arguments.readme)],
+        [("the notebook", arguments.notebook), ("the data", arguments.data)],
+    )
+    for path in filter(None, (arguments.output, arguments.readme)):
+        require_writable(path)
+    if arguments.readme:
+        readme_with(arguments.readme, "")
+
+
+@clear_exit(BenchmarkError, NotebookError, checking.DataFileError)
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -598,10 +635,8 @@ def main():
     sections = arguments.sections or [name for name in SECTIONS if name != "busy"]
     if unknown := set(sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
-    try:
-        definitions = load_definitions(checking.load_data(arguments.data), arguments.notebook)
-    except (checking.DataFileError, OSError) as error:
-        parser.exit(1, f"{parser.prog}: {error}\n")
+    require_outputs(arguments)
+    definitions = read_definitions(arguments.notebook, checking.load_data(arguments.data))
     parts = [machine()]
     for name in sections:
         parts.append(SECTIONS[name](definitions, arguments.notebook).markdown())
@@ -611,11 +646,7 @@ def main():
     if arguments.output:
         write_atomically(arguments.output, (text + "\n").encode())
     if arguments.readme:
-        try:
-            changed = replace_block(Path(arguments.readme).read_text(encoding="utf-8"), text)
-        except (OSError, ValueError) as error:
-            parser.exit(1, f"{parser.prog}: {arguments.readme}: {error}\n")
-        write_atomically(arguments.readme, changed.encode())
+        write_atomically(arguments.readme, readme_with(arguments.readme, text).encode())
 
 
 if __name__ == "__main__":

@@ -1,28 +1,71 @@
 """How the command lines of the package end: an error is one line, never a wall of frames."""
 
 import argparse
-import math
+import os
+import reprlib
 import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+LARGEST = 10**9  # of what can be counted or waited for
 LARGEST_SEED = 2**32 - 1  # that numpy.random.RandomState takes
+MOST_DIGITS = 20  # Python refuses to convert thousands
 
 
-def whole_number(low, high=math.inf):
+class SameFileError(ValueError):
+    """A tool would overwrite what it reads, or one of its results with another."""
+
+
+def whole_number(low, high=LARGEST):
     """A type for argparse: whole numbers from `low` to `high`."""
 
     def convert(text):
-        if not (text.isdecimal() and low <= int(text) <= high):
-            limits = f"from {low} to {high}" if high < math.inf else f"not below {low}"
-            raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number, {limits}")
+        is_number = text.isdecimal() and len(text) <= MOST_DIGITS
+        if not (is_number and low <= int(text) <= high):
+            raise argparse.ArgumentTypeError(
+                f"found {reprlib.repr(text)}, expected a whole number, from {low} to {high}"
+            )
         return int(text)
 
     return convert
 
 
 random_seed = whole_number(0, LARGEST_SEED)
+
+
+def term_name(text):
+    """A type for argparse: the name of a term, text that can be printed."""
+    if not (text.strip() and text.isprintable()):
+        raise argparse.ArgumentTypeError(
+            f"found {reprlib.repr(text)}, expected the name of a term, such as 2026"
+        )
+    return text
+
+
+def file_name(text):
+    """A type for argparse: a path that ends in a name."""
+    if not Path(text).name:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected the name of a file")
+    return text
+
+
+def require_different_files(outputs, inputs):
+    """Raise SameFileError if a tool would write to a file that it also reads or writes otherwise.
+
+    outputs: pairs (option, path or None). inputs: pairs (what the file is, path or None).
+    """
+    taken = {os.path.realpath(path): what for what, path in inputs if path is not None}
+    for option, path in outputs:
+        if path is None:
+            continue
+        place = os.path.realpath(path)
+        if place in taken:
+            raise SameFileError(
+                f"{path} would be overwritten, but it is {taken[place]}: name another file "
+                f"with {option}"
+            )
+        taken[place] = f"also the file of {option}"
 
 
 def _say(text):
@@ -55,15 +98,15 @@ def signals_to(handler):
 
 @contextmanager
 def clear_exit(*errors):
-    """Decorator of a tool's `main`: the given errors, and OSError, end it with one line, status 1.
+    """Decorator of a tool's `main`: the given errors end it with one line, and status 1.
 
-    Their messages have to say what was found, what was expected and what to do. Ctrl-C and SIGTERM
-    end it with one line too, and status 130 and 143.
+    So do OSError and SameFileError. Their messages have to say what was found, what was expected
+    and what to do. Ctrl-C and SIGTERM end it with one line too, and status 130 and 143.
     """
     with signals_to(_interrupt):
         try:
             yield
-        except (OSError, *errors) as error:
+        except (OSError, SameFileError, *errors) as error:
             _say(error)
             sys.exit(1)
         except KeyboardInterrupt as interrupt:

@@ -1,8 +1,11 @@
 """Where the files of the package are, and how they are written."""
 
+import contextlib
+import errno
 import glob
 import os
-import tempfile
+import secrets
+import stat
 import time
 from pathlib import Path
 
@@ -17,8 +20,36 @@ LEFT_OVER = 60  # seconds after which a temporary file is that of a process that
 def _remove_left_over(path):
     """Remove what earlier writers of `path` could not remove themselves, since they were killed."""
     for temporary in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
-        if time.time() - temporary.stat().st_mtime > LEFT_OVER:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody else removes it too, or owns it
+            if time.time() - temporary.stat().st_mtime > LEFT_OVER:
+                temporary.unlink()
+
+
+def _cannot_write(path, error):
+    """The OSError that says so in full."""
+    return OSError(
+        f"{path}: cannot be written ({error.strerror}); expected the name of a file in a "
+        "folder that exists and that you may write to"
+    )
+
+
+def require_writable(path):
+    """Raise OSError unless `write_atomically` can write a file there: for tools that take long.
+
+    It would fail without a folder to write to, and would replace a pipe or a device by a file.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is a pipe or a device")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "there is no such folder")
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 def write_atomically(path, content):
@@ -26,22 +57,20 @@ def write_atomically(path, content):
 
     The content goes to a hidden temporary file in the same folder, which then takes the file's
     place. If the process is killed in between, the temporary file stays until the next call.
-    Raises OSError if the folder does not exist or cannot be written.
+    A file that is there keeps its permissions; a new one gets those that the umask leaves.
+    Raises OSError as `require_writable` does, or if the disk is full.
     """
     path = Path(path)
-    temporary = None
+    require_writable(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        handle, temporary = tempfile.mkstemp(".tmp", f".{path.name}.", path.parent)
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
+            if path.exists():
+                os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
             file.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp makes it readable for its owner only
         os.replace(temporary, path)
-        _remove_left_over(path)
     except OSError as error:
-        raise OSError(
-            f"{path}: cannot be written ({error.strerror}); expected the name of a file in a "
-            "folder that exists and that you may write to"
-        ) from error
+        raise _cannot_write(path, error) from error
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+    _remove_left_over(path)

@@ -26,7 +26,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tools.command_line import clear_exit, random_seed, whole_number
+from tools.command_line import (
+    clear_exit,
+    random_seed,
+    require_different_files,
+    whole_number,
+)
 from tools.files import ROOT, SENTENCES, write_atomically
 
 GRAMMAR = ROOT / "tools" / "corpus" / "english.grammar"
@@ -35,6 +40,7 @@ SEED = 5
 HOW_MANY = 90_300  # sentences: as many as the windows of data.pk need, and a few per cent more
 PICK = 3  # sentences drawn for one that is taken, unless an earlier one shows something new
 SHORTEST, LONGEST = 4, 40  # tokens a sentence, punctuation included
+DEEPEST = 20  # groups in groups; Python can read some hundreds
 MOST_DRAWS = 1000  # in vain, for one sentence, before we call the grammar wrong
 
 CONTINUED = " " * 8
@@ -247,8 +253,14 @@ def _add_table_row(grammar, columns, cells, place):
 
 def _add_rules(grammar, head, text, place):
     """Add the alternatives of one line, `weight body | weight body | ...`."""
-    pieces = PIECES.findall(text)[::-1]
-    for weight, body in _alternatives(grammar, pieces, None, place):
+    pieces = PIECES.findall(text)
+    steps = ((piece in ("{", "[")) - (piece in ("}", "]")) for piece in pieces)
+    if max(itertools.accumulate(steps), default=0) > DEEPEST:
+        raise GrammarError(
+            f"{place}: found more than {DEEPEST} groups in each other, expected fewer: give inner "
+            "ones a symbol of their own"
+        )
+    for weight, body in _alternatives(grammar, pieces[::-1], None, place):
         grammar.rules.setdefault(head.name, []).append(Rule(head, weight, body, place))
 
 
@@ -617,6 +629,7 @@ def main(argv=None):
         "--sentences", type=whole_number(1), default=HOW_MANY, help="how many to sample"
     )
     args = parser.parse_args(argv)
+    require_different_files([("-o", args.output)], [("the grammar", args.grammar)])
     _, rules = load_grammar(args.grammar)
     lines = sample_corpus(rules, args.sentences, args.seed, progress=True, pick=PICK)
     write_atomically(args.output, "".join(f"{line}\n" for line in lines).encode())

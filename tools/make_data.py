@@ -17,11 +17,17 @@ from itertools import chain
 import numpy as np
 from tqdm import tqdm
 
-from tools.command_line import clear_exit, random_seed, whole_number
+from tools.command_line import (
+    clear_exit,
+    random_seed,
+    require_different_files,
+    whole_number,
+)
 from tools.files import DATA, SENTENCES, write_atomically
 
 MASK_WORD = "[MASK]"
 VOCAB_SIZE = 250
+SMALLEST_VOCAB_SIZE = 20  # the notebook's t-SNE and its largest d need that many words
 CONTEXT_LEN = 4
 WINDOWS = (372_500, 46_500, 46_500)
 SEED = 0
@@ -61,9 +67,10 @@ def build_vocab(sentences, size=VOCAB_SIZE):
     counts = Counter(chain.from_iterable(sentences))
     counts.pop(MASK_WORD, None)
     if len(counts) < size:
+        remedy = f"ask for a smaller vocabulary with --vocab-size {len(counts)}"
         raise TextError(
-            f"the text has {len(counts)} distinct tokens, expected at least {size}: ask for a "
-            f"smaller vocabulary with --vocab-size {len(counts)}"
+            f"the text has {len(counts)} distinct tokens, expected at least {size}: "
+            f"{remedy if len(counts) >= SMALLEST_VOCAB_SIZE else 'take a longer text'}"
         )
     by_frequency = sorted(counts, key=lambda token: (-counts[token], token))
     return [MASK_WORD, *by_frequency[:size]]
@@ -74,6 +81,23 @@ def windows_of(sentence, word_index, context_len=CONTEXT_LEN):
     indices = [word_index.get(token) for token in sentence]
     windows = zip(*(indices[start:] for start in range(context_len)), strict=False)
     return [window for window in windows if None not in window]
+
+
+def remedy_for_few_windows(sizes, n_windows):
+    """What to do if a text has too few windows.
+
+    The last sentence of a split may have all of its windows but one too many. What remains without
+    the longest sentence for each split can be dealt whatever the order of the sentences.
+
+    Args:
+        sizes: numbers of windows, one for each distinct sentence.
+        n_windows: how many windows were wanted in each split.
+    """
+    remaining = sum(sizes) - len(n_windows) * max(sizes)
+    fewer = [remaining * wanted // sum(n_windows) for wanted in n_windows]
+    if min(fewer) > 0:
+        return f"ask for fewer with --windows {' '.join(map(str, fewer))}"
+    return "take a longer text, one sentence a line"
 
 
 def split_windows(sentences, vocab, n_windows=WINDOWS, context_len=CONTEXT_LEN, seed=SEED):
@@ -101,13 +125,12 @@ def split_windows(sentences, vocab, n_windows=WINDOWS, context_len=CONTEXT_LEN, 
                 sentence = distinct[number]
                 windows += windows_of(sentence, word_index, context_len) * copies[sentence]
             splits.append(np.array(windows[:wanted], np.int32).reshape(-1, context_len))
-    found = sum(map(len, splits))
-    if found < sum(n_windows):
-        fewer = [int(found * wanted / sum(n_windows)) for wanted in n_windows]
-        remedy = f"ask for fewer with --windows {' '.join(map(str, fewer))}"
+    if sum(map(len, splits)) < sum(n_windows):
+        sizes = [len(windows_of(s, word_index, context_len)) * copies[s] for s in distinct]
         raise TextError(
-            f"the text has only {found} windows of {context_len} words of the vocabulary, expected "
-            f"{sum(n_windows)}: {remedy if min(fewer) > 0 else 'take a longer text'}"
+            f"the text has {sum(sizes)} windows of {context_len} words of the vocabulary, too few "
+            f"for {sum(n_windows)} in splits that share no sentence: "
+            f"{remedy_for_few_windows(sizes, n_windows)}"
         )
     return [windows[rng.permutation(len(windows))] for windows in splits]
 
@@ -137,9 +160,9 @@ def main():
     parser.add_argument("-o", "--output", default=DATA, help="default: %(default)s")
     parser.add_argument(
         "--vocab-size",
-        type=whole_number(1),
+        type=whole_number(SMALLEST_VOCAB_SIZE),
         default=VOCAB_SIZE,
-        help="without [MASK]; default: %(default)s",
+        help=f"without [MASK], at least {SMALLEST_VOCAB_SIZE}; default: %(default)s",
     )
     parser.add_argument(
         "--windows",
@@ -156,6 +179,7 @@ def main():
         help="for plain English text: lower-case it and separate punctuation, n't and 's",
     )
     arguments = parser.parse_args()
+    require_different_files([("-o", arguments.output)], [("the text", arguments.sentences)])
     sentences = read_sentences(arguments.sentences, tokenize if arguments.tokenize else str.split)
     data = make_data(sentences, arguments.vocab_size, tuple(arguments.windows), seed=arguments.seed)
     write_atomically(arguments.output, pickle.dumps(data, PICKLE_PROTOCOL))

@@ -15,10 +15,10 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 import checking
-from tools.command_line import clear_exit, random_seed
-from tools.files import DATA, PARTIALLY_TRAINED, write_atomically
+from tools.command_line import clear_exit, random_seed, require_different_files
+from tools.files import DATA, NOTEBOOK, PARTIALLY_TRAINED, write_atomically
 from tools.make_data import PICKLE_PROTOCOL
-from tools.notebook import load_definitions
+from tools.run_notebook import NotebookError, read_definitions
 
 EMBEDDING_DIM = 16
 NUM_HID = 128
@@ -32,21 +32,22 @@ SEED = 1
 DECIMALS = 4
 
 
-def partially_train(data, n_steps=N_STEPS, seed=SEED):
+def partially_train(data, n_steps=N_STEPS, seed=SEED, notebook=NOTEBOOK):
     """The dict that partially_trained.pk holds: vocab and five float64 arrays.
 
     Args:
         data: dict as `checking.load_data` returns it.
         n_steps: number of mini-batches, at most one pass over the training windows.
+        notebook: path of the reference notebook.
 
-    Raises DataFileError if the training windows do not fill a mini-batch.
+    Raises DataFileError if the training windows do not fill a mini-batch, NotebookError.
     """
     if len(data["train_inputs"]) < BATCH_SIZE:
         raise checking.DataFileError(
             f"train_inputs: found {len(data['train_inputs'])} windows; expected at least "
             f"{BATCH_SIZE}. Make the data anew from a longer text, or with larger --windows."
         )
-    notebook = load_definitions(data)
+    notebook = read_definitions(notebook, data)
     rng = np.random.RandomState(seed)
     context_len = data["train_inputs"].shape[1]
     model = notebook["Model"].random_init(
@@ -62,7 +63,7 @@ def partially_train(data, n_steps=N_STEPS, seed=SEED):
     return {"vocab": data["vocab"], **rounded}
 
 
-@clear_exit(checking.DataFileError)
+@clear_exit(checking.DataFileError, NotebookError)
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -71,6 +72,7 @@ def main():
     parser.add_argument("-o", "--output", default=PARTIALLY_TRAINED, help="default: %(default)s")
     parser.add_argument("--seed", type=random_seed, default=SEED, help="default: %(default)s")
     arguments = parser.parse_args()
+    require_different_files([("-o", arguments.output)], [("the data", arguments.data)])
     parameters = partially_train(checking.load_data(arguments.data), seed=arguments.seed)
     write_atomically(arguments.output, pickle.dumps(parameters, PICKLE_PROTOCOL))
     print(f"{arguments.output}: {', '.join(f'{k} {np.shape(v)}' for k, v in parameters.items())}")

@@ -14,7 +14,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from tools.command_line import clear_exit
+from tools.command_line import clear_exit, file_name, require_different_files
 from tools.files import write_atomically
 
 # What has to be installed beyond requirements.txt, by the name of the module.
@@ -41,14 +41,12 @@ def require_packages():
 
 
 def output_path(notebook, written, output):
-    """Where the PDF goes. Raises HandInError if that would overwrite what it is made from."""
+    """Where the PDF goes. Raises HandInError if it is no PDF, SameFileError if it is an input."""
     path = Path(output) if output else Path(notebook).with_suffix(".pdf")
     if path.suffix.lower() != ".pdf":
         raise HandInError(f"{path}: expected a name that ends in .pdf after -o")
-    if written and path.resolve() == Path(written).resolve():
-        raise HandInError(
-            f"{path} would be overwritten, but it is the written part: name another file with -o"
-        )
+    inputs = [("the notebook", notebook), ("the written part", written)]
+    require_different_files([("-o", path)], inputs)
     return path
 
 
@@ -75,7 +73,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("notebook", help="hw1_code_<uni>.ipynb, run and saved")
+    parser.add_argument("notebook", type=file_name, help="hw1_code_<uni>.ipynb, run and saved")
     parser.add_argument("--written", metavar="PDF", help="your written part")
     parser.add_argument(
         "--written-last", action="store_true", help="put it after the notebook, not before"

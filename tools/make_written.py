@@ -50,7 +50,7 @@ def main():
     arguments = parser.parse_args()
     folder = arguments.output.expanduser()
     if not folder.is_dir():
-        parser.exit(1, f"{parser.prog}: {folder} is no folder: create it first\n")
+        raise NotADirectoryError(f"{folder} is no folder: create it first")
     make_figures()
     for name in tqdm(TITLES, desc="typesetting", unit="text", leave=False):
         write_atomically(folder / f"{name}.pdf", make_pdf(name, arguments.paper))

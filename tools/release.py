@@ -14,15 +14,12 @@ prints the gradients of this term; the run takes two minutes. Students must not 
 """
 
 import argparse
-import ast
 import copy
 import logging
-import pickle
 import shlex
 from pathlib import Path
 
 import nbformat
-from nbclient.exceptions import CellExecutionError
 from nbgrader.nbgraderformat import ValidationError
 from nbgrader.preprocessors import (
     CheckCellMetadata,
@@ -37,14 +34,22 @@ from tqdm import tqdm
 
 import checking
 from tools import make_pdf
-from tools.answer_key import answer_key, partially_trained_of
-from tools.command_line import clear_exit
-from tools.files import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, SENTENCES, write_atomically
+from tools.answer_key import add_key_arguments, key_inputs, read_key
+from tools.command_line import clear_exit, require_different_files
+from tools.files import (
+    DATA,
+    NOTEBOOK,
+    PARTIALLY_TRAINED,
+    ROOT,
+    SENTENCES,
+    require_writable,
+    write_atomically,
+)
+from tools.imports import with_imports
 from tools.leaks import figure_traces, find_traces, notebook_traces, pdf_text, text_of, text_traces
-from tools.make_data import PICKLE_PROTOCOL
-from tools.notebook import clean, execute
+from tools.notebook import clean
 from tools.questions import QUESTIONS
-from tools.run_notebook import NotebookError, read_notebook
+from tools.run_notebook import NotebookError, read_notebook, run
 from tools.zip_file import zip_bytes
 
 FOLDER = "hw1"  # in the zip
@@ -130,33 +135,6 @@ def notebook_bytes(notebook):
 # The other files
 
 
-def imported_names(path):
-    """Names of the modules that a Python file may import: "a.b" and "a.b.c" for `a.b import c`."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def with_imports(programs):
-    """Paths, relative to the package, of programs and all its modules that they import."""
-    found, to_visit = set(), [ROOT / name for name in programs]
-    while to_visit:
-        path = to_visit.pop()
-        if path in found or not path.is_file():
-            continue
-        found.add(path)
-        to_visit.append(path.parent / "__init__.py")
-        for name in imported_names(path):
-            to_visit.append(ROOT / (name.replace(".", "/") + ".py"))
-            to_visit.append(ROOT / name.replace(".", "/") / "__init__.py")
-    templates = {path.with_suffix(".typ") for path in found}
-    found |= {path for path in templates if path.is_file()}
-    return sorted(path.relative_to(ROOT).as_posix() for path in found)
-
-
 def student_requirements():
     """Text of tools/requirements.txt for students: the notebook's, and what makes the PDF."""
     return "\n".join(["-r ../requirements.txt", *make_pdf.PACKAGES.values(), ""])
@@ -226,51 +204,24 @@ def require_no_traces(files, traces):
 # The command
 
 
+def staff_names():
+    """Names of the files in the folder for the staff, the notebook last."""
+    return [*with_imports([CHECKER]), DATA.name, PARTIALLY_TRAINED.name, NOTEBOOK.name]
+
+
 def write_staff_folder(folder, reference, files):
     """Write the reference notebook with the outputs of a run on the files of a release.
 
     files: dict from names to bytes, as `student_files` returns it.
-    Raises ReleaseError if a cell fails, or if `folder` is a file.
+    Raises NotebookError if a cell fails, OSError.
     """
-    if folder.is_file():
-        raise ReleaseError(f"{folder}: found a file; expected a folder, or the name of a new one")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in [*with_imports([CHECKER]), DATA.name, PARTIALLY_TRAINED.name]:
+    for name in staff_names()[:-1]:
         write_atomically(folder / name, files[name])
     notebook = copy.deepcopy(reference)
-    try:
-        execute(notebook, folder)
-    except CellExecutionError as error:
-        raise ReleaseError(
-            f"the reference notebook stopped in {folder}: {error.ename}: {error.evalue}"
-        ) from error
+    run(notebook, folder)
     clean(notebook)
     write_atomically(folder / NOTEBOOK.name, notebook_bytes(notebook))
-
-
-def read_reference(path):
-    """Node of the reference notebook. Raises ReleaseError."""
-    try:
-        return read_notebook(path)
-    except OSError as error:
-        raise ReleaseError(f"{path}: cannot be read ({error.strerror})") from error
-    except NotebookError as error:
-        raise ReleaseError(f"{error}, the reference notebook") from error
-
-
-def read_data(arguments):
-    """The data as `checking.load_data` returns them; partially trained model; bytes of both files.
-
-    Raises checking.DataFileError and OSError.
-    """
-    data = checking.load_data(arguments.data)
-    if arguments.term:
-        model = partially_trained_of(arguments.term, data)
-        model_bytes = pickle.dumps(model, PICKLE_PROTOCOL)
-    else:
-        model = checking.load_partially_trained(arguments.partially_trained, data["vocab"])
-        model_bytes = arguments.partially_trained.read_bytes()
-    return data, model, arguments.data.read_bytes(), model_bytes
 
 
 def parse_arguments():
@@ -279,13 +230,7 @@ def parse_arguments():
     )
     add = parser.add_argument
     add("-o", "--output", required=True, type=Path, help="the zip for students")
-    model = parser.add_mutually_exclusive_group()
-    model.add_argument("--term", help="make a partially trained model for a term, such as 2026")
-    model.add_argument(
-        "--partially-trained", type=Path, default=PARTIALLY_TRAINED, help="default: %(default)s"
-    )
-    add("--notebook", type=Path, default=NOTEBOOK, help="the reference; default: %(default)s")
-    add("--data", type=Path, default=DATA, help="default: %(default)s")
+    add_key_arguments(parser)
     add("--sentences", type=Path, help="the text of --data; other data are released without it")
     add("--key", type=Path, metavar="FILE", help="write the answer key, for staff")
     add("--staff", type=Path, metavar="FOLDER", help="write the executed reference, for staff")
@@ -297,19 +242,37 @@ def key_command(arguments):
     command = ["python", "-m", "tools.answer_key", "--term", arguments.term]
     if arguments.data.resolve() != DATA:
         command += ["--data", str(arguments.data)]
+    if arguments.notebook.resolve() != NOTEBOOK:
+        command += ["--notebook", str(arguments.notebook)]
     return shlex.join(command)
 
 
-@clear_exit(ReleaseError, checking.DataFileError)
+def require_outputs(arguments, sentences):
+    """Raise an error if a file cannot be written, or would overwrite another one.
+
+    Raises SameFileError, ReleaseError and OSError.
+    """
+    staff = arguments.staff
+    outputs = [("-o", arguments.output), ("--key", arguments.key), ("--staff", staff)]
+    outputs += [("--staff", staff / name) for name in (staff_names() if staff else ())]
+    require_different_files(outputs, [*key_inputs(arguments), ("the text", sentences)])
+    for path in (arguments.output, arguments.key):
+        if path is not None:
+            require_writable(path)
+    if staff is not None and staff.exists() and not staff.is_dir():
+        raise ReleaseError(f"{staff}: found a file; expected a folder, or the name of a new one")
+
+
+@clear_exit(ReleaseError, NotebookError, checking.DataFileError)
 def main():
     arguments = parse_arguments()
     logging.disable()  # nbgrader logs what it also raises
-    reference = read_reference(arguments.notebook)
     sentences = arguments.sentences or (SENTENCES if arguments.data.resolve() == DATA else None)
+    require_outputs(arguments, sentences)
+    reference = read_notebook(arguments.notebook)
     sentences_bytes = sentences.read_bytes() if sentences else None
-    data, model, data_bytes, model_bytes = read_data(arguments)
-    files = student_files(reference, data_bytes, model_bytes, sentences_bytes)
-    key_lines = answer_key(data, model)
+    key_lines, model_bytes = read_key(arguments)
+    files = student_files(reference, arguments.data.read_bytes(), model_bytes, sentences_bytes)
     traces = traces_of_solutions(reference, key_lines)
     require_no_traces(files, traces)
 

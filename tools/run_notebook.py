@@ -12,8 +12,8 @@ import nbformat
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from tools.command_line import clear_exit
-from tools.files import NOTEBOOK, write_atomically
-from tools.notebook import clean, execute
+from tools.files import NOTEBOOK, ROOT, write_atomically
+from tools.notebook import clean, execute, load_definitions
 
 
 class NotebookError(ValueError):
@@ -39,16 +39,40 @@ def read_notebook(path):
     return notebook
 
 
-def run(notebook):
-    """Execute a notebook node in place. Raises NotebookError at the first cell that fails."""
+def read_definitions(path, data):
+    """The namespace of the definitions of the reference notebook in a file, executed on data.
+
+    data: dict as `checking.load_data` returns it. Raises NotebookError, or OSError if there is no
+    file.
+    """
+    read_notebook(path)
     try:
-        execute(notebook)
+        definitions = load_definitions(data, path)
+    except Exception as error:  # what it executes can raise anything
+        raise NotebookError(
+            f"{path}: its definitions stop with {type(error).__name__}: {first_line(error)}; "
+            "expected the reference notebook"
+        ) from error
+    if missing := [name for name in ("Params", "Model") if name not in definitions]:
+        raise NotebookError(
+            f"{path}: defines no {' and no '.join(missing)}; expected the reference notebook"
+        )
+    return definitions
+
+
+def run(notebook, folder=ROOT):
+    """Execute a notebook node in place, in a folder.
+
+    Raises NotebookError at the first cell that fails.
+    """
+    try:
+        execute(notebook, folder)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         is_own = isinstance(error, CellExecutionError)
         reason = f"{error.ename}: {error.evalue}" if is_own else first_line(error)
         raise NotebookError(
-            f"a cell stops with {reason}; expected all to run. Nothing was saved: run the "
-            "notebook in Jupyter to see the place"
+            f"a cell stops with {reason}; expected all to run. The notebook was not saved: run it "
+            f"in Jupyter, in {folder}, to see the place"
         ) from error
 
 
