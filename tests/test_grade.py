@@ -178,8 +178,9 @@ def test_two_submissions_of_one_student_are_both_graded_and_said(judge_of, tmp_p
         (tmp_path / name).mkdir()
         write(tmp_path / name, CASES["the reference"])
     entries = find_entries(tmp_path)
-    assert [entry.student for entry in entries] == ["abc1234", "abc1234 (b)"]
-    assert "also named abc1234" in entries[1].remark
+    assert [entry.student for entry in entries] == ["abc1234 (a)", "abc1234 (b)"]
+    for entry, folder in zip(entries, "ab"):
+        assert entry.remark == f"2 submissions are named abc1234: this is {folder}"
 
 
 @pytest.mark.parametrize("name", ["missing", "empty"])
