@@ -55,6 +55,13 @@ def train_glove(notebook, d=EMBEDDING_DIM):
     return notebook["train_GLoVe"](*start, log_X, log_X)[0]
 
 
+def share_by_chance(vocab, classes, n_draws=100):
+    """The share of neighbours of the same class among random vectors, the mean of many draws."""
+    rng = np.random.RandomState(0)
+    draws = rng.normal(size=(n_draws, len(vocab), EMBEDDING_DIM))
+    return np.mean([same_class_share(vectors, vocab, classes) for vectors in draws])
+
+
 def measure(data):
     """Figures by name: held-out cross-entropies in nats and, for our vocabulary, shares."""
     notebook = load_definitions(data)
@@ -78,6 +85,7 @@ def measure(data):
                 figures[f"{name}, neighbour of the same class"] = same_class_share(
                     vectors, data["vocab"], classes
                 )
+            figures["random vectors, the same"] = share_by_chance(data["vocab"], classes)
     return figures
 
 
