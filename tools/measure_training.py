@@ -85,7 +85,9 @@ def measure(data):
                 figures[f"{name}, neighbour of the same class"] = same_class_share(
                     vectors, data["vocab"], classes
                 )
-            figures["random vectors, the same"] = share_by_chance(data["vocab"], classes)
+            figures["random vectors, neighbour of the same class"] = share_by_chance(
+                data["vocab"], classes
+            )
     return figures
 
 
