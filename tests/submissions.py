@@ -994,7 +994,7 @@ def another_version_of_a_provided_function(notebook):
 
 @case("right")
 def what_only_a_notebook_has(notebook):
-    finish = "display(d); get_ipython()"
+    finish = "display(d); get_ipython(); assert d.shape[1:] == (N, V)"
     return with_derivative(notebook, finish=finish, code="V, N = 251, 4\ndata = vocab = None")
 
 

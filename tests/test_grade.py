@@ -200,11 +200,10 @@ def test_a_notebook_in_pieces_is_read_in_little_time(judge_of, tmp_path):
     assert submission.written == set(FUNCTIONS)
 
 
-@pytest.mark.parametrize("line", [" " * 30_000 + "#", "x" * 30_000, "x, " * 10_000])
-def test_a_line_of_many_spaces_is_read_in_little_time(line):
-    start = time.monotonic()
+def test_a_line_of_many_spaces_is_read_in_little_time():
+    start, spaces = time.monotonic(), " " * 20_000
     with pytest.raises(SyntaxError):
-        parse(f"x = (\n{line}")
+        parse(f"x = (\n{spaces}={spaces}#")
     assert time.monotonic() - start < 5
 
 

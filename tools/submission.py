@@ -140,13 +140,14 @@ class Statement:
     """A top-level statement of the student's, or one that adds something to the class Model.
 
     defines: names that it defines, uses: names that it looks up in the notebook. `Model.name`
-    stands for an attribute of the class, and for any attribute that is used.
+    stands for an attribute of the class, and for any attribute that is used. unwritten: names of
+    functions that still raise NotImplementedError.
     """
 
-    tree: ast.stmt
     text: str
     defines: set
     uses: set
+    unwritten: set
 
 
 def outside_functions(tree):
@@ -210,7 +211,8 @@ def additions(model_class, provided):
         text = text_of(subclass)
         if names and not any(name.startswith("__") for name in names):
             defines = {f"Model.{name}" for name in names}
-            yield Statement(subclass, text, defines, names_used(subclass, symbols(text)))
+            uses = names_used(subclass, symbols(text))
+            yield Statement(text, defines, uses, unwritten_functions(member))
 
 
 def own_statements(source, provided):
@@ -229,7 +231,8 @@ def own_statements(source, provided):
         table = symbols(text)
         names = names_defined(tree, table)
         if names and not names & GIVEN:
-            found.append(Statement(tree, text, names, names_used(tree, table)))
+            uses = names_used(tree, table)
+            found.append(Statement(text, names, uses, unwritten_functions(tree)))
     return found
 
 
@@ -242,15 +245,15 @@ def is_unwritten(function):
         if isinstance(statement, ast.Return):
             return False
         if isinstance(statement, ast.Raise) and statement.exc:
-            return ast.unparse(statement.exc).startswith("NotImplementedError")
+            return text_of(statement.exc).startswith("NotImplementedError")
     return False
 
 
-def is_stub(statement, name):
-    """Whether all functions of this name in a Statement are unwritten."""
-    nodes = outside_functions(statement.tree)
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == name]
-    return bool(functions) and all(map(is_unwritten, functions))
+def unwritten_functions(tree):
+    """Names of the functions in a statement that are unwritten, each time if there are several."""
+    functions = [node for node in outside_functions(tree) if isinstance(node, ast.FunctionDef)]
+    written = {function.name for function in functions if not is_unwritten(function)}
+    return {function.name for function in functions} - written
 
 
 def needed(statements, names):
@@ -270,14 +273,8 @@ def needed(statements, names):
     return [statements[number] for number in sorted(chosen)]
 
 
-def find_solutions(notebook, submission, provided):
-    """Fill in `submission.solutions` and `submission.written`, and remark on what is missing.
-
-    provided: sources of the statements that were handed out.
-
-    What a function uses is run in the order of the notebook, so that its last definition counts, as
-    it does there. One that raises NotImplementedError does not replace one that is written.
-    """
+def read_statements(notebook, provided):
+    """The Statements of a notebook, and by function a line about the cell that cannot be parsed."""
     statements, problems = [], {}
     for identifier, source in blocks(notebook):
         try:
@@ -287,31 +284,46 @@ def find_solutions(notebook, submission, provided):
             for name in FUNCTIONS:
                 if identifier == name or re.search(rf"def +{name}\b|\b{name} *=", source):
                     problems[name] = f"{name}: syntax error{place}: {error.msg}"
+    return statements, problems
+
+
+def definitions(statements, name):
+    """The Statements that define a function or method, but not `Model.name = name`."""
+    return [
+        statement
+        for statement in statements
+        if statement.defines & {name, f"Model.{name}"}
+        and statement.text != f"Model.{name} = {name}"
+    ]
+
+
+def find_solutions(notebook, submission, provided):
+    """Fill in `submission.solutions` and `submission.written`, and remark on what is missing.
+
+    provided: sources of the statements that were handed out.
+
+    What a function uses is run in the order of the notebook, so that its last definition counts, as
+    it does there. One that raises NotImplementedError does not replace one that is written.
+    """
+    statements, problems = read_statements(notebook, provided)
     numbers = {question.grade_id: question.number for question in QUESTIONS}
-    found = []
     for name in FUNCTIONS:
-        definitions = [
-            statement
-            for statement in statements
-            if statement.defines & {name, f"Model.{name}"}
-            and statement.text != f"Model.{name} = {name}"
-        ]
-        written = [statement for statement in definitions if not is_stub(statement, name)]
-        if not definitions:
+        found = definitions(statements, name)
+        written = [statement for statement in found if name not in statement.unwritten]
+        if not found:
             submission.remark(numbers[name], problems.get(name, f"no cell defines {name}"))
-            continue
-        found.append(name)
-        if not written:
+        elif not written:
             submission.remark(numbers[name], f"{name} still raises NotImplementedError")
-            continue
-        submission.written.add(name)
+        else:
+            submission.written.add(name)
+            statements = [s for s in statements if s in written or s not in found]
         if len(written) > 1:
-            text = f"{name} is defined several times; the last one is judged"
+            text = f"{name} is defined several times; what the notebook uses in the end is judged"
             submission.remark(numbers[name], text)
-        statements = [s for s in statements if s in written or s not in definitions]
-    for name in found:
-        parts = needed(statements, {name, f"Model.{name}", ANYTHING})
-        submission.solutions[name] = "\n".join(part.text for part in parts)
+    for name in FUNCTIONS:
+        if definitions(statements, name):
+            parts = needed(statements, {name, f"Model.{name}", ANYTHING})
+            submission.solutions[name] = "\n".join(part.text for part in parts)
 
 
 def find_outputs(notebook, submission):
