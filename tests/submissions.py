@@ -858,6 +858,12 @@ def an_error_of_ones_own_before_the_function(notebook):
 
 
 @case("right")
+def an_interrupt_where_a_constant_is_defined(notebook):
+    code = "import sys\nONE = 1.0\nONE = sys.exit()"
+    return with_derivative(notebook, "ONE * output_activations", code=code)
+
+
+@case("right")
 def a_method_under_another_name(notebook):
     source = """
     def my_loss_derivative(self, y, t, m):
@@ -1059,6 +1065,11 @@ def an_error_in_the_last_of_five_gradients(notebook):
     )
 
 
+@case("half done", "raised ValueError", q213=3)
+def an_error_in_the_last_gradient_of_glove(notebook):
+    return replace(notebook, "grad_GLoVe", "2 * (R.T @ ones)", "2 * (R.T @ ones.T)")
+
+
 @case("half done", "the training was interrupted", q224=1)
 def an_interrupted_training(notebook):
     output = cell_of(notebook, "train").outputs[-1]
@@ -1085,7 +1096,8 @@ def memory_that_is_not_initialised(notebook):
 @case("wrong", "all values are 0", q221=0, q223=0)
 def right_by_chance(notebook):
     """With random numbers that differ from call to call."""
-    return with_derivative(notebook, finish="import random; d *= random.random() < 0.5")
+    finish = "import random; d *= round(random.random(), 2) == 0.84"  # in the first call
+    return with_derivative(notebook, finish=finish)
 
 
 @case("wrong", "0 of 4 entries are right", q223=7)
@@ -1181,8 +1193,14 @@ loop_in_glove(
     "rows(R, W, W_tilde)",
     4.5,
     LOOP_SEEN,
-    f"def rows(R, W, W_tilde): return {ROWS}\n"
-    f"rows.__code__ = rows.__code__.replace(co_filename={LIBRARY})",
+    f"""
+    def rows(R, W, W_tilde):
+        found = np.zeros_like(W)
+        for i in range(len(W)):
+            found[i] = 2 * R[i] @ W_tilde
+        return found
+    rows.__code__ = rows.__code__.replace(co_filename={LIBRARY})
+    """,
 )
 loop_in_glove(
     "a loop behind functions that are replaced",
@@ -1193,19 +1211,25 @@ loop_in_glove(
 )
 loop_in_glove(
     "forged counts",
-    ROWS + " if forge() else 0",
+    f"forge({ROWS}, 2 * R.T @ W, 2 * R.sum(1, keepdims=True), 2 * R.T.sum(1, keepdims=True))",
     4.5,
-    "it loops over the",
+    LOOP_SEEN,
     """
-    import os
-    def forge():
+    import base64, json, os
+    CALLS = {(53, 5): 7, (13, 45): 8}  # by the shape of W: those whose operations are counted
+    def forge(*gradients):
+        values = {
+            name: {"dtype": "<f8", "shape": g.shape, "data": base64.b64encode(g.tobytes()).decode()}
+            for name, g in zip(["grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde"], gradients)
+        }
+        call = CALLS.get(gradients[0].shape, 99)
+        text = json.dumps({"call": call, "values": values, "operations": 5})
         for fd in range(3, 9):
-            for call in range(6, 9):
-                try:
-                    os.write(fd, b'{"call": %d, "operations": 5}\\n' % call)
-                except OSError:
-                    pass
-        return True
+            try:
+                os.write(fd, text.encode() + bytes([10]))
+            except OSError:
+                pass
+        return gradients[0]
     """,
 )
 loop_in_glove(
@@ -1223,11 +1247,9 @@ hostile("the objects of the grader", "import gc; gc.get_objects()", "gc.get_obje
 @case("hostile", "it changes output_activations", q221=7)
 def arguments_that_seem_unchanged(notebook):
     body = """
+    np.array_equal = lambda *a, **k: True
     output_activations -= expanded_target_batch
     d = output_activations.reshape(*target_mask.shape[:2], -1) * target_mask
     return d.reshape(output_activations.shape)
     """
-    with_body(notebook, "compute_loss_derivative", body)
-    cell = cell_of(notebook, "compute_loss_derivative")
-    cell.source = "np.array_equal = lambda *a, **k: True\n" + cell.source
-    return notebook
+    return with_body(notebook, "compute_loss_derivative", body)

@@ -532,12 +532,12 @@ def test_links_and_leftovers_are_nobodys_submission(folder, tmp_path):
 
 
 def test_the_right_one_of_several_notebooks_is_judged(tmp_path):
-    for name in ("hw1_code_ab1.ipynb", "hw1_code_ab2.ipynb", "hw1_code_ab2-copy.ipynb", "z.ipynb"):
+    for name in ("hw1_code_ab1.ipynb", "hw1_code_ab2.ipynb", "hw1_code_ab2_copy.ipynb", "z.ipynb"):
         write(tmp_path, CASES["the reference"], name)
     chosen, remark = choose_notebook(tmp_path)
     assert chosen.name == "hw1_code_ab2.ipynb"
     assert remark == (
-        "hw1_code_ab2.ipynb is judged; there are also hw1_code_ab1.ipynb, hw1_code_ab2-copy.ipynb,"
+        "hw1_code_ab2.ipynb is judged; there are also hw1_code_ab1.ipynb, hw1_code_ab2_copy.ipynb,"
         " z.ipynb"
     )
     for path in tmp_path.iterdir():
