@@ -1233,6 +1233,13 @@ loop_in_glove(
     """,
 )
 loop_in_glove(
+    "a loop that ends the process where it takes long",
+    f"{ROWS} if len(W) < 99 else os._exit(0)",
+    3,
+    LOOP_SEEN,
+    "import os",
+)
+loop_in_glove(
     "a loop inside map", "np.array(list(map((2 * W_tilde).T.dot, R)))", 6, "may loop inside map"
 )
 loop_in_glove(

@@ -341,11 +341,11 @@ def find_loops(tries, answers, verdict):
     """Sizes whose growth makes the interpreter do at least one more operation for each index.
 
     A size at which something fails that is right for small arrays is one of them: code that works
-    for small arrays only has something to hide. Where the process ended before the first of these
-    calls nothing is known.
+    for small arrays only has something to hide. Nothing is known if the process ended with one of
+    those.
     """
     missing = [number for number in range(len(tries)) if number not in answers]
-    if missing and not tries[missing[0]].call["count"]:
+    if missing and tries[missing[0]].where == "small":
         return []
     right_keys = {key for key, problem in verdict.problems.items() if not problem}
     counts = {}
