@@ -346,13 +346,13 @@ def answer(call, namespace, errors, seed):
     seed_numpy(seed)
     result, error, count = run(function, arguments, call["count"])
     changed = [name for name, array in arrays.items() if not array_equal(array, before[name])]
-    values = unfinished(error, call["names"]) if error else named(result, call["names"])
-    message = {
-        "values": {name: encode(value) for name, value in values.items()},
-        "changed": changed,
-        "operations": count,
-    }
-    return message | ({"error": f"raised {describe(error)}"} if error else {})
+    message = {"changed": changed, "operations": count}
+    if error is None:
+        values = named(result, call["names"])
+    else:
+        values = unfinished(error, call["names"])
+        message["error"] = f"raised {describe(error)}"
+    return message | {"values": {name: encode(value) for name, value in values.items()}}
 
 
 def run_submission(request, send):
