@@ -21,9 +21,15 @@ LAST_LINE = "return grad_W, grad_W_tilde, grad_b, grad_b_tilde"  # of grad_GLoVe
 NOTHING = dict.fromkeys(PERFECT, 0)
 SUBMISSIONS = []
 
+EVERYTHING_LOST = dict.fromkeys(["q213", "q221", "q222", "q223", "q224"], 0)
 NOT_GLOVE = {"2.1.3": 0}
 NOT_DERIVATIVE = {"2.2.1": 0, "2.2.3": 0}  # all printed gradients follow from the derivative
 NOT_BACK = {"2.2.2": 0, "2.2.3": 2}
+
+
+# On a busy machine a process waits long for its computing time, so that one of the two is ample.
+LOOPS = {"cpu_seconds": 2, "wall_seconds": 60}
+SLEEPS = {"cpu_seconds": 20, "wall_seconds": 5}
 
 
 @dataclass
@@ -35,7 +41,7 @@ class Case:
     marks: dict
     says: str = ""  # a regular expression found in the remarks
     kind: str = ""
-    is_slow: bool = False  # it is stopped by the limit of time
+    limits: dict = None  # of `sandbox.Limits`, for what is stopped by them
 
     def content(self):
         made = self.make(reference())
@@ -48,7 +54,7 @@ def reference():
     return nbformat.read(NOTEBOOK, as_version=4)
 
 
-def case(kind, says="", is_slow=False, **marks):
+def case(kind, says="", limits=None, **marks):
     """Decorator: the function edits the notebook; marks that are not named are all earned.
 
     A question is written q213 for 2.1.3.
@@ -57,7 +63,7 @@ def case(kind, says="", is_slow=False, **marks):
     def register(make):
         earned = PERFECT | {".".join(key[1:]): value for key, value in marks.items()}
         name = make.__name__.replace("_", " ")
-        SUBMISSIONS.append(Case(name, make, earned, says, kind, is_slow))
+        SUBMISSIONS.append(Case(name, make, earned, says, kind, limits))
         return make
 
     return register
@@ -214,7 +220,7 @@ def without_outputs(notebook):
 @case(
     "half done",
     "still raises NotImplementedError",
-    **dict.fromkeys(["q213", "q221", "q222", "q223", "q224"], 0),
+    **EVERYTHING_LOST,
 )
 def as_it_was_handed_out(notebook):
     from tools.release import student_version
@@ -533,18 +539,18 @@ def outputs_of_wrong_types(notebook):
 # Hostile
 
 
-def hostile(name, body, says="", is_slow=False, target="grad_GLoVe"):
+def hostile(name, body, says="", limits=None, target="grad_GLoVe"):
     """A submission whose GLoVe gradient does something; the rest of it is right."""
     lost = {"grad_GLoVe": NOT_GLOVE, "back_propagate": NOT_BACK}[target]
 
     def make(notebook):
         return with_body(notebook, target, body)
 
-    SUBMISSIONS.append(Case(name, make, PERFECT | lost, says, "hostile", is_slow))
+    SUBMISSIONS.append(Case(name, make, PERFECT | lost, says, "hostile", limits))
 
 
-hostile("an endless loop", "while True: pass", "an endless loop", is_slow=True)
-hostile("a long sleep", "import time; time.sleep(1e6)", "did not end in time", is_slow=True)
+hostile("an endless loop", "while True: pass", "an endless loop", LOOPS)
+hostile("a long sleep", "import time; time.sleep(1e6)", "did not end in time", SLEEPS)
 hostile(
     "an endless loop that catches everything",
     """
@@ -554,7 +560,7 @@ while True:
     except BaseException: pass
 """,
     "an endless loop",
-    is_slow=True,
+    LOOPS,
 )
 hostile("os._exit", "import os; os._exit(0)", "ended the Python process")
 hostile("sys.exit", "import sys; sys.exit()", "")
@@ -806,3 +812,451 @@ def a_final_figure_that_is_not_a_number(notebook):
     output = cell_of(notebook, "train").outputs[-1]
     output.text = re.sub(r"(final test +cross-entropy: )\S+", r"\g<1>nan", output.text)
     return notebook
+
+
+# Cells beside a solution
+
+
+def with_cell(notebook, code, index=3):
+    """Insert a code cell; 3 is before the solutions, and len(notebook.cells) after everything."""
+    notebook.cells.insert(index, nbformat.v4.new_code_cell(textwrap.dedent(code).strip("\n")))
+    return notebook
+
+
+def with_derivative(notebook, y="output_activations", finish="", code=None, index=3):
+    """Write the derivative with something of one's own, which another cell may define."""
+    body = f"""
+    d = ({y} - expanded_target_batch).reshape(*target_mask.shape[:2], -1) * target_mask
+    {finish}
+    return d.reshape(output_activations.shape)
+    """
+    with_body(notebook, "compute_loss_derivative", body)
+    return with_cell(notebook, code, index) if code else notebook
+
+
+def with_source(notebook, grade_id, source):
+    cell_of(notebook, grade_id).source = textwrap.dedent(source).strip("\n")
+    return notebook
+
+
+@case("right")
+def scratch_cells_whose_names_are_also_local_or_attributes(notebook):
+    return with_cell(notebook, "W = 1\nfor hidden_layer in iter(int, 1):\n    W = hidden_layer")
+
+
+@case("right")
+def a_loop_after_the_function_that_never_ends(notebook):
+    cell_of(notebook, "grad_GLoVe").source += "\nwhile True:\n    grad_GLoVe(1, 2, 3, 4, 5)"
+    return notebook
+
+
+@case("right")
+def an_error_of_ones_own_before_the_function(notebook):
+    cell = cell_of(notebook, "grad_GLoVe")
+    cell.source = "class Error(BaseException): pass\nERROR = 1\nraise Error('x')\n" + cell.source
+    return notebook
+
+
+@case("right")
+def an_interrupt_where_a_constant_is_defined(notebook):
+    code = "import sys\nONE = 1.0\nONE = sys.exit()"
+    return with_derivative(notebook, "ONE * output_activations", code=code)
+
+
+@case("right")
+def a_method_under_another_name(notebook):
+    source = """
+    def my_loss_derivative(self, y, t, m):
+        return ((y - t).reshape(*m.shape[:2], -1) * m).reshape(y.shape)
+
+    Model.compute_loss_derivative = my_loss_derivative
+    """
+    return with_source(notebook, "compute_loss_derivative", source)
+
+
+LAMBDA = "lambda self, y, t, m: ((y - t).reshape(*m.shape[:2], -1) * m).reshape(y.shape)"
+
+
+@case("right")
+def a_method_that_is_a_lambda(notebook):
+    source = f"Model.compute_loss_derivative = {LAMBDA}"
+    return with_source(notebook, "compute_loss_derivative", source)
+
+
+@case("right")
+def an_annotated_assignment(notebook):
+    return with_source(
+        notebook,
+        "compute_loss_derivative",
+        f"compute_loss_derivative: object = {LAMBDA}\n"
+        "Model.compute_loss_derivative = compute_loss_derivative",
+    )
+
+
+@case("right")
+def functions_under_if_and_try(notebook):
+    for name, head, tail in (
+        ("grad_GLoVe", "if True:", ""),
+        ("compute_loss_derivative", "try:", "\nexcept Exception as error:\n    print(error)"),
+        ("back_propagate", "with np.errstate(all='raise'):", ""),
+    ):
+        cell = cell_of(notebook, name)
+        cell.source = f"{head}\n{textwrap.indent(cell.source, '    ')}{tail}"
+    return notebook
+
+
+@case("right", "several times")
+def a_later_version_by_assignment(notebook):
+    with_body(notebook, "compute_loss_derivative", "return 2 * output_activations")
+    code = f"""
+    second = {LAMBDA}
+    compute_loss_derivative = second
+    Model.compute_loss_derivative = compute_loss_derivative
+    """
+    return with_cell(notebook, code, len(notebook.cells))
+
+
+@case("right", "several times")
+def a_later_version_of_the_method(notebook):
+    with_body(notebook, "compute_loss_derivative", "return 2 * output_activations")
+    code = f"Model.compute_loss_derivative = {LAMBDA}"
+    return with_cell(notebook, code, len(notebook.cells))
+
+
+@case("right")
+def members_of_a_class_of_ones_own(notebook):
+    source = """
+    class Model(Model):
+        SIGN = 1.0
+
+        @staticmethod
+        def by_word(a, m):
+            return a.reshape(m.shape[0], m.shape[1], -1)
+
+        @property
+        def size(self):
+            return len(self.vocab)
+
+        def compute_loss_derivative(self, y, t, m):
+            d = self.SIGN * self.by_word(y - t, m) * m
+            assert d.shape[2] == self.size
+            return d.reshape(y.shape)
+    """
+    return with_source(notebook, "compute_loss_derivative", source)
+
+
+@case("right")
+def helper_methods_inside_the_class(notebook):
+    with_derivative(notebook, "self.same(output_activations)")
+    model = next(c for c in notebook.cells if "\nclass Model:" in "\n" + c.source)
+    model.source += "\n\n    def same(self, a):\n        return a"
+    return notebook
+
+
+@case("right")
+def a_helper_under_a_condition(notebook):
+    code = "if True:\n    def same(a): return a"
+    return with_derivative(notebook, "same(output_activations)", code=code)
+
+
+@case("right")
+def a_constant_for_the_main_program(notebook):
+    code = "if __name__ == '__main__':\n    ONE = 1.0"
+    return with_derivative(notebook, "ONE * output_activations", code=code)
+
+
+@case("right")
+def a_table_that_is_filled_later(notebook):
+    code = "TABLE = {}\nTABLE['one'] = 1.0"
+    return with_derivative(notebook, "TABLE['one'] * output_activations", code=code)
+
+
+@case("right")
+def a_star_import_in_another_cell(notebook):
+    return with_derivative(notebook, "exp(0) * output_activations", code="from math import *")
+
+
+@case("right")
+def several_imports_in_one_line(notebook):
+    code = "import numpy as np, math as mathematics"
+    return with_derivative(notebook, "mathematics.exp(0) * output_activations", code=code)
+
+
+@case("right")
+def another_version_of_a_provided_function(notebook):
+    replace(
+        notebook,
+        "back_propagate",
+        "hidden_layer * (1 - hidden_layer)",
+        "sigmoid(hidden_layer, is_slope=True)",
+    )
+    code = """
+    plain = lambda a: 1 / (1 + np.exp(-a))
+    def sigmoid(a, is_slope=False):
+        return a * (1 - a) if is_slope else plain(a)
+    """
+    return with_cell(notebook, code, len(notebook.cells))
+
+
+@case("right")
+def what_only_a_notebook_has(notebook):
+    finish = "display(d); get_ipython(); assert d.shape[1:] == (N, V)"
+    return with_derivative(notebook, finish=finish, code="V, N = 251, 4\ndata = vocab = None")
+
+
+@case("right")
+def annotations_and_default_values_of_the_notebook(notebook):
+    cell = cell_of(notebook, "grad_GLoVe")
+    cell.source = cell.source.replace(
+        "(W, W_tilde, b, b_tilde, log_co_occurrence):",
+        "(W: Floats, W_tilde: Optional[Floats], b: Floats, b_tilde,"
+        " log_co_occurrence=log_co_occurrence_train) -> Tuple[Floats]:",
+    )
+    return notebook
+
+
+@case("right")
+def not_implemented_only_under_a_condition(notebook):
+    body = """
+    if target_mask.ndim != 3:
+        raise NotImplementedError("expected three axes")
+    d = (output_activations - expanded_target_batch).reshape(*target_mask.shape[:2], -1)
+    return (d * target_mask).reshape(output_activations.shape)
+    raise NotImplementedError("left over")
+    """
+    return with_body(notebook, "compute_loss_derivative", body)
+
+
+@case("right")
+def a_cell_that_is_indented_as_a_whole(notebook):
+    cell = cell_of(notebook, "grad_GLoVe")
+    cell.source = textwrap.indent(cell.source, "    ")
+    return notebook
+
+
+@case("right")
+def a_line_that_begins_with_modulo_below_a_magic(notebook):
+    finish = 'print("%d examples"\n      % len(d))'
+    with_derivative(notebook, finish=finish)
+    cell = cell_of(notebook, "compute_loss_derivative")
+    cell.source = "%%time\n" + cell.source
+    return notebook
+
+
+# Half done, and wrong
+
+
+@case("half done", "embed_derivative", q222=3.5, q223=0, q224=0)
+def the_first_half_of_a_function(notebook):
+    body = """
+    hid_to_output_weights_grad = loss_derivative.T @ activations.hidden_layer
+    output_bias_grad = loss_derivative.sum(axis=0)
+    """
+    return with_body(without_outputs(notebook), "back_propagate", body)
+
+
+@case("half done", "raised ValueError", q222=7, q223=0, q224=0)
+def an_error_in_the_last_of_five_gradients(notebook):
+    return replace(
+        without_outputs(notebook),
+        "back_propagate",
+        "hid_derivative @ params.embed_to_hid_weights",
+        "hid_derivative.T @ params.embed_to_hid_weights",
+    )
+
+
+@case("half done", "raised ValueError", q213=3)
+def an_error_in_the_last_gradient_of_glove(notebook):
+    return replace(notebook, "grad_GLoVe", "2 * (R.T @ ones)", "2 * (R.T @ ones.T)")
+
+
+@case("half done", "the training was interrupted", q224=1)
+def an_interrupted_training(notebook):
+    output = cell_of(notebook, "train").outputs[-1]
+    stopped = "Interrupted after 20000 of 29800 mini-batches; the model is kept.\n"
+    output.text = output.text.replace("final training", stopped + "final training")
+    return notebook
+
+
+@case("wrong", "final figures are printed, but 2.2.1 earned nothing", q221=0, q223=0)
+def final_figures_that_the_code_cannot_reach(notebook):
+    return with_body(notebook, "compute_loss_derivative", "return 0 * output_activations")
+
+
+@case("wrong", "273 values are wrong", q222=6, q223=7)
+def memory_that_is_not_initialised(notebook):
+    return replace(
+        notebook,
+        "back_propagate",
+        "loss_derivative.T @ hidden_layer",
+        "np.empty_like(params.hid_to_output_weights) + loss_derivative.T @ hidden_layer",
+    )
+
+
+@case("wrong", "all values are 0", q221=0, q223=0)
+def right_by_chance(notebook):
+    """With random numbers that differ from call to call."""
+    finish = "import random; d *= round(random.random(), 2) == 0.84"  # in the first call
+    return with_derivative(notebook, finish=finish)
+
+
+@case("wrong", "0 of 4 entries are right", q223=7)
+def a_printed_figure_with_another_fourth_digit(notebook):
+    output = cell_of(notebook, "print_gradients").outputs[0]
+
+    def other_digit(found):
+        return f"{found[1]}{(int(found[2]) + 1) % 10}"
+
+    output.text = re.sub(r"(hid_bias\[\d+\] -?\d\.\d\d)(\d)", other_digit, output.text)
+    return notebook
+
+
+@case("wrong", "grad_GLoVe is not defined: NameError: name 'undefined' is not defined", q213=0)
+def a_default_value_that_does_not_exist(notebook):
+    cell = cell_of(notebook, "grad_GLoVe")
+    cell.source = cell.source.replace("log_co_occurrence):", "log_co_occurrence=undefined):", 1)
+    return notebook
+
+
+def in_the_symmetric_model(name, action, says, limits=None):
+    """The gradient of the asymmetric model is right."""
+
+    def make(notebook):
+        body = f"""
+        R = residual_GLoVe(W, W_tilde, b, b_tilde, log_co_occurrence)
+        if W_tilde is None:
+            {action}
+        return 2 * R @ W_tilde, 2 * R.T @ W, 2 * R.sum(1)[:, None], 2 * R.sum(0)[:, None]
+        """
+        return with_body(notebook, "grad_GLoVe", body)
+
+    SUBMISSIONS.append(Case(name, make, PERFECT | {"2.1.3": 4}, says, "wrong", limits))
+
+
+in_the_symmetric_model("an exit for symmetry", "import sys; sys.exit(3)", "raised SystemExit: 3")
+in_the_symmetric_model("an end for symmetry", "import os; os._exit(3)", r"exit code 3")
+in_the_symmetric_model("an endless loop for symmetry", "while True: pass", "endless loop", LOOPS)
+
+
+# Too much
+
+
+@case("broken", r"found 10\d\d cells .* expected at most 1000", **EVERYTHING_LOST)
+def thousands_of_cells(notebook):
+    notebook.cells += [nbformat.v4.new_code_cell("1") for _ in range(1000)]
+    return notebook
+
+
+@case("broken", "expected at most 1000 and 1048576", **EVERYTHING_LOST)
+def a_megabyte_of_code(notebook):
+    notebook.cells += [nbformat.v4.new_code_cell("# " + "x" * 150_000) for _ in range(8)]
+    return notebook
+
+
+# Loops that hide
+
+
+def loop_in_glove(name, rows, marks, says, before=""):
+    """A GLoVe gradient whose rows come from an expression that loops over the words."""
+
+    def make(notebook):
+        body = f"""
+        R = residual_GLoVe(W, W_tilde, b, b_tilde, log_co_occurrence)
+        if W_tilde is None:
+            R = R + R.T
+            return 2 * R @ W, None, 2 * R.sum(axis=1, keepdims=True), None
+        grad_W = {rows}
+        return grad_W, 2 * R.T @ W, 2 * R.sum(1, keepdims=True), 2 * R.T.sum(1, keepdims=True)
+        """
+        with_body(notebook, "grad_GLoVe", body)
+        cell = cell_of(notebook, "grad_GLoVe")
+        cell.source = textwrap.dedent(before) + "\n" + cell.source
+        return notebook
+
+    SUBMISSIONS.append(Case(name, make, PERFECT | {"2.1.3": marks}, says, "hostile"))
+
+
+ROWS = "np.array([sum(2 * R[i, j] * W_tilde[j] for j in range(len(W))) for i in range(len(W))])"
+LOOP_SEEN = "it loops over the words"
+NOT_HIDDEN = "may not hide how it works"
+LIBRARY = "'/usr/lib/python3/x.py'"
+
+loop_in_glove("a loop in a text", f"eval({ROWS!r}, globals() | locals())", 4.5, LOOP_SEEN)
+loop_in_glove(
+    "a loop in a text that is called a library",
+    f"eval(compile({ROWS!r}, {LIBRARY}, 'eval'), globals() | locals())",
+    2,
+    NOT_HIDDEN,
+)
+loop_in_glove(
+    "a loop in code that is renamed",
+    "rows(R, W, W_tilde)",
+    4.5,
+    LOOP_SEEN,
+    f"""
+    def rows(R, W, W_tilde):
+        found = np.zeros_like(W)
+        for i in range(len(W)):
+            found[i] = 2 * R[i] @ W_tilde
+        return found
+    rows.__code__ = rows.__code__.replace(co_filename={LIBRARY})
+    """,
+)
+loop_in_glove(
+    "a loop behind functions that are replaced",
+    f"{ROWS} if HERE else sys",
+    4.5,
+    LOOP_SEEN,
+    "import sys, __main__ as HERE\nsys.settrace = HERE.is_library = lambda *a: True",
+)
+loop_in_glove(
+    "forged counts",
+    f"forge({ROWS}, 2 * R.T @ W, 2 * R.sum(1, keepdims=True), 2 * R.T.sum(1, keepdims=True))",
+    4.5,
+    LOOP_SEEN,
+    """
+    import base64, json, os
+    CALLS = {(53, 5): 7, (13, 45): 8}  # by the shape of W: those whose operations are counted
+    def forge(*gradients):
+        values = {
+            name: {"dtype": "<f8", "shape": g.shape, "data": base64.b64encode(g.tobytes()).decode()}
+            for name, g in zip(["grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde"], gradients)
+        }
+        call = CALLS.get(gradients[0].shape, 99)
+        text = json.dumps({"call": call, "values": values, "operations": 5})
+        for fd in range(3, 9):
+            try:
+                os.write(fd, text.encode() + bytes([10]))
+            except OSError:
+                pass
+        return gradients[0]
+    """,
+)
+loop_in_glove(
+    "a loop that ends the process where it takes long",
+    f"{ROWS} if len(W) < 99 else os._exit(0)",
+    3,
+    LOOP_SEEN,
+    "import os",
+)
+loop_in_glove(
+    "a loop inside map", "np.array(list(map((2 * W_tilde).T.dot, R)))", 6, "may loop inside map"
+)
+loop_in_glove(
+    "a loop inside a function of NumPy",
+    "np.apply_along_axis(W_tilde.T.__matmul__, 1, 2 * R)",
+    6,
+    "may loop inside apply_along_axis",
+)
+hostile("the objects of the grader", "import gc; gc.get_objects()", "gc.get_objects")
+
+
+@case("hostile", "it changes output_activations", q221=7)
+def arguments_that_seem_unchanged(notebook):
+    body = """
+    np.array_equal = lambda *a, **k: True
+    output_activations -= expanded_target_batch
+    d = output_activations.reshape(*target_mask.shape[:2], -1) * target_mask
+    return d.reshape(output_activations.shape)
+    """
+    return with_body(notebook, "compute_loss_derivative", body)

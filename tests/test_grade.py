@@ -12,8 +12,17 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
+import nbformat
 import pytest
-from submissions import PERFECT, SUBMISSIONS, cell_of, reference, without_outputs
+from submissions import (
+    LOOPS,
+    PERFECT,
+    SLEEPS,
+    SUBMISSIONS,
+    cell_of,
+    reference,
+    without_outputs,
+)
 
 import checking
 from tools import sandbox
@@ -21,12 +30,13 @@ from tools.answer_key import answer_key
 from tools.autograder import write_autograder
 from tools.files import NOTEBOOK, PARTIALLY_TRAINED
 from tools.grade import GradeError, find_entries, grade_all
-from tools.grading import Entry, grade_entry, make_reference
+from tools.grading import Entry, choose_notebook, grade_entry, make_reference
 from tools.judge import HOME, SMALL
 from tools.questions import QUESTIONS
 from tools.re_execute import re_execute
-from tools.results import csv_table, feedback_page, write_results
+from tools.results import csv_table, feedback_page, markdown_to_html, write_results
 from tools.rubric import RUBRIC
+from tools.submission import FUNCTIONS, parse, read_submission
 from tools.typeset import markdown_to_pdf
 
 CASES = {case.name: case for case in SUBMISSIONS}
@@ -92,20 +102,18 @@ def test_some_submissions_of_each_kind_get_the_marks_that_they_deserve(judge_of,
     for case in SUBMISSIONS:
         by_kind.setdefault(case.kind, []).append(case)
     some = [case for cases in by_kind.values() for case in cases[:: len(cases) // 4]]
-    check([case for case in some if not case.is_slow], judge_of, tmp_path)
+    check([case for case in some if not case.limits], judge_of, tmp_path)
 
 
 @pytest.mark.slow
 def test_every_submission_gets_the_marks_that_it_deserves(judge_of, tmp_path):
-    check([case for case in SUBMISSIONS if not case.is_slow], judge_of, tmp_path)
+    check([case for case in SUBMISSIONS if not case.limits], judge_of, tmp_path)
 
 
-def test_what_does_not_end_is_stopped(judge_of, tmp_path, monkeypatch):
-    monkeypatch.setattr(sandbox, "LIMITS", sandbox.Limits(cpu_seconds=2, wall_seconds=5))
-    cases = [case for case in SUBMISSIONS if case.is_slow]
-    start = time.monotonic()
-    check(cases, judge_of, tmp_path)
-    assert time.monotonic() - start < 15 * len(cases)
+@pytest.mark.parametrize("limits", [LOOPS, SLEEPS])
+def test_what_does_not_end_is_stopped(limits, judge_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "LIMITS", sandbox.Limits(**limits))
+    check([case for case in SUBMISSIONS if case.limits == limits], judge_of, tmp_path)
 
 
 def test_no_two_sizes_of_a_problem_are_equal():
@@ -115,32 +123,98 @@ def test_no_two_sizes_of_a_problem_are_equal():
         assert len({*numbers, N * V, N * D, B * N}) == 8
 
 
-def test_without_rights_files_stay_closed(monkeypatch):
+def run_variant(tmp_path, monkeypatch, solution, **changes):
+    """The Outcome of a solution, a function f(), in a changed version of the program.
+
+    changes: for each piece of the program what replaces it.
+    """
+    text = sandbox.PROGRAM.read_text(encoding="utf-8")
+    changes["arrays, arguments = arguments_of(call, namespace)"] = "arrays, arguments = {}, []"
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    variant = tmp_path / "student_process.py"
+    variant.write_text(text)
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "PROGRAM", variant)
+        call = {"function": "f", "V": 2, "N": 1, "arrays": {}, "count": False, "names": ["x"]}
+        request = {"task": "submission", "helpers": [], "solution": solution, "calls": [call]}
+        return sandbox.run(request)
+
+
+NO_HOOK = {"    refuse_other_actions()": "    pass"}
+NO_KERNEL = {"restrict_files()})": "False})"}
+
+
+@pytest.mark.parametrize("changes", [NO_HOOK, NO_KERNEL])
+def test_without_rights_files_stay_closed(changes, tmp_path, monkeypatch):
     """The kernel and the hook refuse files, each on its own."""
+    solution = f"def f(): open({str(NOTEBOOK)!r})"
+    (error,) = run_variant(tmp_path, monkeypatch, solution, **changes).values("error")
+    assert error.startswith("raised PermissionError")
+
+
+def test_the_kernel_refuses_new_processes_too(tmp_path, monkeypatch):
+    solution = "def f():\n    import os\n    if os.fork() == 0: os._exit(0)"
+    (error,) = run_variant(tmp_path, monkeypatch, solution, **NO_HOOK).values("error")
+    assert error.startswith("raised BlockingIOError")
+
+
+def test_a_folder_whose_name_only_begins_like_a_library_stays_closed(tmp_path, monkeypatch):
+    readable = {'"/dev/null", "/dev/urandom"]': f'"/dev/null", {str(tmp_path / "li")!r}]'}
+    (tmp_path / "library").write_text("secret")
+    solution = f"def f(): open({str(tmp_path / 'library')!r})"
+    (error,) = run_variant(tmp_path, monkeypatch, solution, **readable).values("error")
+    assert "may not open files" in error
+
+
+def test_random_numbers_are_the_same_at_each_run(tmp_path, monkeypatch):
+    solution = "import random\ndef f(): return np.array([random.random(), np.random.rand()])"
+    first, second = (run_variant(tmp_path, monkeypatch, solution) for _ in range(2))
+    assert "data" in first.values("values")[0]["x"]
+    assert first.values("values") == second.values("values")
+
+
+def test_it_is_said_when_the_kernel_does_not_restrict_files(tmp_path, monkeypatch):
+    assert "Landlock" not in sandbox.require_working()
     program = sandbox.PROGRAM.read_text(encoding="utf-8")
-    opens = {"helpers": [], "extras": [], "solutions": [f"def f(): open({str(NOTEBOOK)!r})"]}
-    call = {"function": "f", "V": 2, "N": 1, "arrays": {}, "count": False, "names": ["x"]}
-    program = program.replace(
-        "    arrays, arguments = arguments_of(call, namespace)\n",
-        "    arrays, arguments = {}, []\n",
-    )
-    for without in ("restrict_files()", "refuse_other_actions()"):
-        text = program.replace(f"    {without}", "    pass").replace(
-            f'send({{"files are restricted": {without}}})', "pass"
-        )
-        assert text != program
-        monkeypatch.setattr(sandbox, "PROGRAM", FakeFile(text))
-        outcome = sandbox.run({"task": "submission", **opens, "calls": [call]})
-        (error,) = outcome.values("error")
-        assert error.startswith("PermissionError")
+    variant = tmp_path / "student_process.py"
+    variant.write_text(program.replace("restrict_files()})", "False})"))
+    monkeypatch.setattr(sandbox, "PROGRAM", variant)
+    assert "Landlock" in sandbox.require_working()
 
 
-class FakeFile:
-    def __init__(self, text):
-        self.text = text
+# What takes long
 
-    def read_text(self, encoding):
-        return self.text
+
+def test_a_notebook_in_pieces_is_read_in_little_time(judge_of, tmp_path):
+    notebook = reference()
+    piece = "    x = [" + "0, " * 200 + "]"
+    notebook.cells[3:3] = [nbformat.v4.new_code_cell(piece) for _ in range(900)]
+    notebook.cells.insert(3, nbformat.v4.new_code_cell("if True:\n    pass"))
+    path = tmp_path / "hw1_code_x.ipynb"
+    path.write_text(nbformat.writes(notebook))
+    start = time.monotonic()
+    submission = read_submission(path, judge_of)
+    assert time.monotonic() - start < 15
+    assert submission.written == set(FUNCTIONS)
+
+
+def test_a_line_of_many_spaces_is_read_in_little_time():
+    start, spaces = time.monotonic(), " " * 20_000
+    with pytest.raises(SyntaxError):
+        parse(f"x = (\n{spaces}={spaces}#")
+    assert time.monotonic() - start < 5
+
+
+def test_a_formula_that_takes_long_stays_as_it_is(monkeypatch):
+    assert "<math" in markdown_to_html("$x$")
+    monkeypatch.setattr("tools.results.PANDOC_SECONDS", 1e-3)
+    assert markdown_to_html("$x$ < y") == "<pre>$x$ &lt; y</pre>"
+
+
+def test_a_long_answer_is_cut():
+    assert markdown_to_html("a" * 30_000).count("a") == 20_000
 
 
 # A folder of submissions
@@ -215,6 +289,15 @@ def test_the_table_has_a_row_a_student_and_a_column_a_question(folder, judge_of)
     assert "no notebook" in by_name["nobody"]["remarks"]
 
 
+def test_staff_is_told_where_to_look(judge_of, tmp_path):
+    case = CASES["printed gradients of somebody else"]
+    result = grade_entry(Entry("x", write(tmp_path, case)), judge_of)
+    (row,) = csv.DictReader(csv_table([result]).splitlines())
+    assert "2.2.3: hid_bias is printed, but the code does not compute it" in row["remarks"]
+    assert "2.2.4: final figures are printed, but back_propagate and" in row["remarks"]
+    assert "2.2.3: hid_bias is printed" not in feedback_page(result)
+
+
 def test_feedback_gives_no_answer_away(judge_of, key_lines, tmp_path):
     """A student who printed nothing sees neither the key nor a right value."""
     case = CASES["written but never run"]
@@ -258,6 +341,18 @@ def test_answers_are_found_with_and_without_ids(has_ids, judge_of, tmp_path):
     path.write_text(json.dumps(notebook))
     answers = grade_entry(Entry("x", path), judge_of).answers
     assert answers == {question: f"My answer to {question}" for question in ANSWER_CELLS}
+
+
+def test_an_answer_may_begin_with_a_heading(judge_of, tmp_path):
+    notebook = reference()
+    cell_of(notebook, "q2_1_1").source = "# My answer\n\nIt is large"
+    for cell in notebook.cells:
+        cell.metadata.pop("nbgrader", None)
+    path = tmp_path / "hw1_code_x.ipynb"
+    path.write_text(json.dumps(notebook))
+    answers = grade_entry(Entry("x", path), judge_of).answers
+    assert answers["2.1.1"] == "# My answer\n\nIt is large"
+    assert "My answer" not in answers["2.1.2"]
 
 
 ANSWER_CELLS = {"2.1.1": "q2_1_1", "2.1.2": "q2_1_2", "2.1.4": "q2_1_4", "2.3": "q2_3"}
@@ -435,6 +530,21 @@ def test_links_and_leftovers_are_nobodys_submission(folder, tmp_path):
     (entry,) = find_entries(tmp_path)
     assert entry.notebook == student / "hw1_code_abc1234.ipynb"
     assert entry.pdf is None
+
+
+def test_the_right_one_of_several_notebooks_is_judged(tmp_path):
+    for name in ("hw1_code_ab1.ipynb", "hw1_code_ab2.ipynb", "hw1_code_ab2_copy.ipynb", "z.ipynb"):
+        write(tmp_path, CASES["the reference"], name)
+    chosen, remark = choose_notebook(tmp_path)
+    assert chosen.name == "hw1_code_ab2.ipynb"
+    assert remark == (
+        "hw1_code_ab2.ipynb is judged; there are also hw1_code_ab1.ipynb, hw1_code_ab2_copy.ipynb,"
+        " z.ipynb"
+    )
+    for path in tmp_path.iterdir():
+        if path != chosen:
+            path.unlink()
+    assert choose_notebook(tmp_path) == (chosen, "")
 
 
 def test_names_of_all_kinds_get_a_page_each(judge_of, tmp_path):

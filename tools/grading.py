@@ -108,6 +108,8 @@ def grade_entry(entry, reference, progress=lambda result: None):
         progress(result)
 
     result.grades = judge(submission, reference, show)
+    for grade in result.grades:
+        result.warnings += [f"{grade.number}: {warning}" for warning in grade.warnings]
     if entry.pdf is not None:
         result.pdf = entry.pdf.name
         result.warnings += pdf_warnings(entry.pdf, submission, reference.key)

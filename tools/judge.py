@@ -40,6 +40,13 @@ PRINTED = {  # marks of 2.2.3
     "word_embedding_weights": 2.0,
 }
 GLOVE_NAMES = ("grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde")
+LOOK = ": somebody will look at it"
+# They call a function again and again; the operations that are counted are the interpreter's.
+LOOPS_OF_LIBRARIES = {
+    *("map", "filter", "reduce", "accumulate", "starmap"),
+    *("fromiter", "fromfunction", "frompyfunc", "vectorize"),
+    *("apply_along_axis", "apply_over_axes"),
+}
 HEAVY = ("IPython", "matplotlib", "sklearn", "textalloc", "threadpoolctl", "tqdm", "checking")
 
 
@@ -78,6 +85,7 @@ class Grade:
     is_written: bool = False
     items: list = field(default_factory=list)
     remarks: list = field(default_factory=list)
+    warnings: list = field(default_factory=list)  # for staff alone
 
     @property
     def marks(self):
@@ -87,15 +95,16 @@ class Grade:
 class Reference:
     """What the judge knows of the reference notebook.
 
-    namespace: its definitions, executed; helpers: sources of the provided definitions; names: what
-    those define; texts: its Markdown cells but the answers; answers: its answers, by question; key:
-    printed gradients, by `name[index]`; trials: by function, the calls that judge it. The same seed
-    gives the same problems, and so the same marks.
+    namespace: its definitions, executed; provided: sources of the statements that were handed out,
+    and of those in its classes; helpers: those that the functions may need; texts: its Markdown
+    cells but the answers; answers: its answers, by question; key: printed gradients, by
+    `name[index]`; trials: by function, the calls that judge it. The same seed gives the same
+    problems, and so the same marks.
     """
 
     def __init__(self, notebook, namespace, key, seed=0):
         self.namespace, self.key = namespace, key
-        self.helpers, self.names, self.texts, self.answers = [], set(), set(), {}
+        self.helpers, self.provided, self.texts, self.answers = [], set(), set(), {}
         by_id = {question.grade_id: question.number for question in QUESTIONS}
         for cell in notebook.cells:
             metadata = cell.metadata.get("nbgrader", {})
@@ -105,18 +114,20 @@ class Reference:
             elif cell.cell_type == "markdown":
                 self.texts.add(cell.source.strip())
         for cell in code_cells(notebook):
-            is_experiment = EXPERIMENT in cell.metadata.get("tags", [])
-            if not (is_experiment or cell.metadata.get("nbgrader", {}).get("solution")):
+            if not cell.metadata.get("nbgrader", {}).get("solution"):
+                is_experiment = EXPERIMENT in cell.metadata.get("tags", [])
                 for statement in ast.parse(cell.source).body:
-                    self.add_provided(statement)
+                    self.add_provided(statement, is_experiment)
         self.trials = {function: trials(self, function, seed) for function in FUNCTIONS}
 
-    def add_provided(self, statement):
-        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-            self.names.add(statement.name)
+    def add_provided(self, statement, is_experiment):
+        self.provided.add(ast.unparse(statement))
+        if isinstance(statement, ast.ClassDef):
+            self.provided.update(map(ast.unparse, statement.body))
         modules = [alias.name for alias in getattr(statement, "names", [])]
         modules.append(getattr(statement, "module", "") or "")
-        if is_definition(statement) and not any(m.startswith(HEAVY) for m in modules):
+        is_heavy = any(module.startswith(HEAVY) for module in modules)
+        if is_definition(statement) and not (is_experiment or is_heavy):
             self.helpers.append(ast.unparse(statement))
 
 
@@ -225,8 +236,6 @@ def trials(reference, function, seed):
     """All calls by which a function is judged."""
     models = ("asymmetric", "symmetric") if function == "grad_GLoVe" else ("",)
     found = []
-    if function == "back_propagate":
-        seed += 100  # other problems, since they hold the right derivative
     for model in models:
         for number, sizes in enumerate((*SMALL, HOME)):
             call, right = make_problem(reference, function, sizes, model, seed + number)
@@ -284,15 +293,14 @@ def run_function(reference, submission, function):
     request = {
         "task": "submission",
         "helpers": reference.helpers,
-        "extras": submission.extras,
-        "solutions": [submission.solutions[name] for name in solutions_for(submission, function)],
+        "solution": submission.solutions[function],
         "calls": [trial.call for trial in tries],
     }
     outcome = sandbox.run(request)
     answers = {}
     for message in outcome.messages:
         if isinstance(message.get("call"), int):
-            answers.setdefault(message["call"], message)
+            answers[message["call"]] = message  # the last one, should the function forge some
     verdict = Verdict()
     for problem in filter(None, [outcome.ending, *map(str, outcome.values("failed"))]):
         verdict.remarks.append(f"{function}: {problem[:300]}")
@@ -304,15 +312,10 @@ def run_function(reference, submission, function):
     return verdict
 
 
-def solutions_for(submission, function):
-    """The function and those that may help it, which come first."""
-    return [name for name in submission.solutions if name != function] + [function]
-
-
 def first_errors(function, answers):
-    """The first exception, as a remark in a list; an empty list if there was none."""
+    """The first error, as a remark in a list; an empty list if there was none."""
     errors = [str(answer["error"])[:300] for answer in answers if answer.get("error")]
-    return [f"{function} raised {errors[0]}"] if errors else []
+    return [f"{function} {errors[0]}"] if errors else []
 
 
 def add_comparison(verdict, trial, answer):
@@ -338,8 +341,12 @@ def find_loops(tries, answers, verdict):
     """Sizes whose growth makes the interpreter do at least one more operation for each index.
 
     A size at which something fails that is right for small arrays is one of them: code that works
-    for small arrays only has something to hide.
+    for small arrays only has something to hide. Nothing is known if the process ended with one of
+    those.
     """
+    missing = [number for number in range(len(tries)) if number not in answers]
+    if missing and tries[missing[0]].where == "small":
+        return []
     right_keys = {key for key, problem in verdict.problems.items() if not problem}
     counts = {}
     for number, trial in enumerate(tries):
@@ -430,14 +437,18 @@ def printed_grade(question, submission, reference, wrong):
         is_right = n_right == len(entries)
         remark = f"{n_right} of {len(entries)} entries are right"
         if is_right and name in wrong:
-            remark += ", but the code does not compute them: somebody will look at it"
+            remark += f", but the code does not compute them{LOOK}"
+            grade.warnings.append(f"{name} is printed, but the code does not compute it")
         marks = out_of if is_right and name not in wrong else 0.0
         grade.items.append(Item(name, marks, out_of, remark))
     return grade
 
 
-def training_grade(question, submission):
-    """2.2.4: a completed run, whose final figures are those of a network that learned."""
+def training_grade(question, submission, grades):
+    """2.2.4: a completed run, whose final figures are those of a network that learned.
+
+    grades: those of 2.2.1 and 2.2.2, by question; a network can hardly learn without them.
+    """
     grade = Grade(question.number, question.title, question.marks)
     missing = {"training", "validation", "test"} - set(submission.final)
     figures = np.nan_to_num(list(submission.final.values()), nan=np.inf)
@@ -445,13 +456,19 @@ def training_grade(question, submission):
     unwritten = {"compute_loss_derivative", "back_propagate"} - submission.written
     if unwritten and not missing:
         text = f"printed, but {' and '.join(sorted(unwritten))} cannot have computed them"
-        item = Item("final figures", 0.0, 2.0, f"{text}: somebody will look at it")
+        item = Item("final figures", 0.0, 2.0, text + LOOK)
+        grade.warnings.append(f"final figures are {text}")
     elif missing:
         item = Item("final figures", 0.0, 2.0, f"not printed: {', '.join(sorted(missing))}")
+    elif submission.was_interrupted:
+        item = Item("final figures", 1.0, 2.0, "printed, but the training was interrupted")
     elif worst <= TRAINED:
         item = Item("final figures", 2.0, 2.0, f"printed, all at most {TRAINED}")
     else:
         item = Item("final figures", 1.0, 2.0, f"printed, but {worst:.3f} is above {TRAINED}")
+    for number in ("2.2.1", "2.2.2"):
+        if item.marks and not grades[number].marks:
+            grade.warnings.append(f"final figures are printed, but {number} earned nothing")
     grade.items.append(item)
     return grade
 
@@ -486,7 +503,7 @@ def judge(submission, reference, progress=lambda grades: None):
         elif question.number == "2.2.3":
             grade = printed_grade(question, submission, reference, wrong_tensors(grades))
         elif question.number == "2.2.4":
-            grade = training_grade(question, submission)
+            grade = training_grade(question, submission, grades)
         else:
             grade = judge_function(question, submission, reference)
         grade.remarks[:0] = submission.remarks.get(question.number, [])
@@ -509,4 +526,15 @@ def judge_function(question, submission, reference):
     else:
         keys = [key for key in verdict.problems if key[0] == "asymmetric" or "tilde" not in key[1]]
         items = [tensor_item(verdict, key, 1.0) for key in keys]
-    return function_grade(question, verdict, items)
+    grade = function_grade(question, verdict, items)
+    if not verdict.loops and (hidden := hidden_loops(submission.solutions[function])):
+        grade.warnings.append(f"{function} may loop inside {', '.join(hidden)}")
+    return grade
+
+
+def hidden_loops(source):
+    """Names in a text of what may loop without operations that are counted, sorted."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return sorted(names & LOOPS_OF_LIBRARIES)

@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ NO_SCRIPTS = (
     "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
 )
 MAX_ANSWER = 20_000  # characters
+PANDOC_SECONDS = 10  # for an answer; some texts take it minutes
 
 
 @dataclass
@@ -125,13 +127,17 @@ def feedback_page(result):
 def markdown_to_html(text):
     """HTML of an answer. Formulas become MathML, which browsers show without help."""
     text = text[:MAX_ANSWER].encode(errors="replace").decode()
+    as_it_is = f"<pre>{html.escape(text)}</pre>"
     if "$" not in text:  # pandoc takes its time
-        return f"<pre>{html.escape(text)}</pre>"
+        return as_it_is
+    command = [pypandoc.get_pandoc_path(), "--from=commonmark_x", "--to=html", "--mathml"]
     try:
-        options = {"format": "commonmark_x", "extra_args": ["--mathml"]}
-        return pypandoc.convert_text(text, "html", **options)
-    except RuntimeError:
-        return f"<pre>{html.escape(text)}</pre>"
+        run = subprocess.run(
+            command, input=text.encode(), capture_output=True, check=True, timeout=PANDOC_SECONDS
+        )
+    except subprocess.SubprocessError:
+        return as_it_is
+    return run.stdout.decode()
 
 
 def in_a_frame(content):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-PROGRAM = Path(__file__).with_name("student_process.py")
+PROGRAM = Path(__file__).resolve().with_name("student_process.py")
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,12 @@ def decode(value):
 
 
 def environment():
-    """Variables for the process: one BLAS thread, and nothing that names a file of ours."""
+    """Variables for the process: one BLAS thread, and nothing that names a file of ours.
+
+    With MALLOC_PERTURB_, in Linux, new memory holds the same at each run, and not zeros by chance.
+    """
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    return threads | {"PATH": os.defpath, "LANG": "C.UTF-8"}
+    return threads | {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_PERTURB_": "165"}
 
 
 def read_output(stream, deadline, n_bytes):
@@ -113,7 +116,7 @@ def run(request, limits=None):
     deadline = time.monotonic() + limits.wall_seconds
     request = request | {"cpu_seconds": limits.cpu_seconds, "memory_bytes": limits.memory_bytes}
     process = subprocess.Popen(
-        [sys.executable, "-I", "-c", PROGRAM.read_text(encoding="utf-8")],
+        [sys.executable, "-I", str(PROGRAM)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -168,7 +171,7 @@ def require_working():
     Returns "", or a line about what submissions cannot do here.
     """
     source = "def grad_GLoVe():\n    import scipy.special\n    return 0"
-    request = {"task": "submission", "helpers": [], "extras": [], "solutions": [source]}
+    request = {"task": "submission", "helpers": [], "solution": source}
     call = {"function": "grad_GLoVe", "V": 2, "N": 1, "arrays": {}, "names": ["x"], "count": False}
     outcome = run(request | {"calls": [call]})
     if outcome.ending or not outcome.values("call"):
@@ -176,9 +179,15 @@ def require_working():
             f"{sys.executable}: it cannot run submissions ({outcome.ending or outcome.messages}); "
             "expected Python with NumPy on Linux or macOS. Set the environment up anew."
         )
+    notes = []
+    if True not in outcome.values("files are restricted"):
+        notes.append(
+            "the system does not keep submissions from reading files here, only Python does. Use "
+            "Linux 5.13 or newer with Landlock"
+        )
     if problems := outcome.values("error"):
-        return (
+        notes.append(
             f"submissions cannot import SciPy here ({problems[0]}). As root, install Python and "
             "the virtual environment where every user may read them"
         )
-    return ""
+    return "; ".join(notes)

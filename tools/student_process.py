@@ -2,7 +2,8 @@
 
 `tools.sandbox` starts this file as a program, with a request on standard input, and reads lines of
 JSON from standard output; nobody imports it. It knows neither the reference solution nor the answer
-key, and what it reports is only believed where it equals what the grader computed on its own.
+key. Values that it reports earn marks only where they equal what the grader computed on its own;
+whether a submission changes its arguments, and how it grows, has to be taken from here.
 
 Before any foreign code runs, the process gives up its rights: limits of time, memory and file
 size; no files but those of Python and its libraries, where Linux has Landlock; the user nobody in
@@ -10,18 +11,25 @@ place of root; and an audit hook that refuses new processes and threads, the net
 files on every system.
 """
 
+import __future__
+
 import ast
 import base64
 import ctypes
 import io
 import json
 import os
+import random
 import resource
 import signal
 import struct
 import sys
+import types
+from sys import settrace  # by name, as is array_equal: a submission may replace those of modules
 
 import numpy as np
+from numpy import array_equal
+from numpy.random import seed as seed_numpy
 
 # Loaded while everything can still be read, for submissions that import them.
 for module in (
@@ -32,9 +40,10 @@ for module in (
     __import__(module)
 
 SUBMISSION = "<submission>"  # as a file name
-THIS_FILE = sys._getframe().f_code.co_filename
+LAZY = __future__.annotations.compiler_flag  # annotations of functions are not evaluated
 SET_PARENT_DEATH_SIGNAL, SET_NO_NEW_PRIVILEGES = 1, 38  # of prctl, in Linux
 MAX_TEXT = 300  # characters of an error message
+SPLITS = ("train", "valid", "test")
 
 
 # Giving up rights
@@ -59,6 +68,19 @@ def readable_folders():
     """Folders of Python, its libraries and the system's."""
     folders = {sys.prefix, sys.base_prefix, os.path.dirname(os.path.dirname(np.__file__))}
     return [*folders, "/usr/lib", "/usr/share", "/lib", "/lib64", "/dev/null", "/dev/urandom"]
+
+
+def is_inside(path, folders):
+    """Whether a path is one of the folders or in one."""
+    return any(path == folder or path.startswith(folder + os.sep) for folder in folders)
+
+
+LIBRARIES = ("<frozen", __file__, *(folder + os.sep for folder in readable_folders()))
+
+
+def is_library(code):
+    """Whether code is that of Python, its libraries or this file, and none of a submission."""
+    return code.co_filename.startswith(LIBRARIES)
 
 
 def restrict_files():
@@ -112,6 +134,7 @@ REFUSED = (
     "_thread.",
     "ctypes.",
     "fcntl.",
+    "gc.",
     "os.chmod",
     "os.chown",
     "os.exec",
@@ -138,29 +161,30 @@ REFUSED = (
 )
 
 
+# Events by which code could escape being counted: with another trace, or a library's file name.
+HIDING = ("sys.settrace", "marshal.loads", "compile", "code.__new__")
+
+
 def refuse_other_actions():
     """An audit hook, which cannot be removed, refuses what no solution needs."""
     folders = tuple(os.path.realpath(folder) for folder in readable_folders())
     refused, real_path, frame = REFUSED, os.path.realpath, sys._getframe  # not to be replaced
-    text_of, writing = os.fsdecode, os.O_WRONLY | os.O_RDWR
+    text_of, writing, inside = os.fsdecode, os.O_WRONLY | os.O_RDWR, is_inside
+    hiding, libraries = HIDING, LIBRARIES
 
     def hook(event, arguments):
         if event.startswith(refused):
             raise PermissionError(f"a submission may not use {event}")
-        if event == "sys.settrace" and not is_library(frame(1)):
-            raise PermissionError("a submission may not hide how it works")
+        if event in hiding and not frame(1).f_code.co_filename.startswith(libraries):
+            names = arguments[1:2]  # of the file, if the event is that code is made
+            if not names or str(names[0]).startswith(libraries):
+                raise PermissionError("a submission may not hide how it works")
         if event == "open" and isinstance(arguments[0], (str, bytes)):
             path = real_path(text_of(arguments[0]))
-            if not path.startswith(folders) or arguments[2] & writing:
+            if not inside(path, folders) or arguments[2] & writing:
                 raise PermissionError("a submission may not open files")
 
     sys.addaudithook(hook)
-
-
-def is_library(frame):
-    """Whether a frame runs code of Python, its libraries or this file, and none of a submission."""
-    name = frame.f_code.co_filename
-    return name == THIS_FILE or name.startswith(("<frozen", *readable_folders()))
 
 
 # Arrays and messages
@@ -187,8 +211,11 @@ def encode(value):
 
 
 def describe(error):
-    """One line about an exception."""
-    text = str(error).splitlines()[0] if str(error) else ""
+    """One line about an exception, whose class may be a submission's."""
+    try:
+        text = str(error).strip().split("\n")[0]
+    except BaseException:
+        text = ""
     return f"{type(error).__name__}: {text}"[:MAX_TEXT].rstrip(": ")
 
 
@@ -200,27 +227,37 @@ def execute(source, namespace):
     errors = []
     for statement in ast.parse(source).body:
         try:
-            exec(compile(ast.Module([statement], []), SUBMISSION, "exec"), namespace)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            code = compile(ast.Module([statement], []), SUBMISSION, "exec", LAZY)
+            exec(code, namespace)
+        except BaseException as error:  # an exit, too, stops this statement only
             errors.append(describe(error))
     return errors
 
 
 def define(request, sizes):
-    """The namespace of the notebook with the functions of the submission."""
-    namespace = {"__name__": "hw1_code", "np": np, "numpy": np}
+    """The namespace of the notebook with a solution, and what went wrong in its statements."""
+    namespace = {"__name__": "__main__", "np": np, "numpy": np}
+    namespace |= {"display": lambda *values, **options: None, "get_ipython": lambda: None}
     namespace.update(sizes)
-    for source in (*request["helpers"], *request["extras"], *request["solutions"]):
+    for source in request["helpers"]:
         execute(source, namespace)
-    return namespace
+    return namespace, execute(request["solution"], namespace)
 
 
 def sizes_of(call):
-    """Names that the notebook has for the sizes and the words of a problem."""
+    """Names that the notebook has for the sizes, the words and the counts of a problem."""
     vocab = ["[MASK]", *(f"word{i}" for i in range(1, call["V"]))]
     windows = np.ones((1, call["N"]), np.int32)
-    data = {"vocab": vocab} | {f"{split}_inputs": windows for split in ("train", "valid", "test")}
-    return {"V": call["V"], "N": call["N"], "vocab": vocab, "data": data}
+    counts = np.zeros((call["V"], call["V"]))
+    return {
+        "V": call["V"],
+        "N": call["N"],
+        "vocab": vocab,
+        "word_index": {word: index for index, word in enumerate(vocab)},
+        "data": {"vocab": vocab} | {f"{split}_inputs": windows for split in SPLITS},
+        "log_co_occurrence_train": counts,
+        "log_co_occurrence_valid": counts.copy(),
+    }
 
 
 def arguments_of(call, namespace):
@@ -252,53 +289,81 @@ def named(result, names):
     return {name: getattr(result, name, None) for name in names}
 
 
-def count_operations(function, arguments):
-    """What a call returns, and how many operations of the interpreter it took outside libraries."""
+def run(function, arguments, is_counted):
+    """Call a function of a submission.
+
+    Returns:
+        What it returned, the exception that ended it or None, and how many operations of the
+        interpreter it took outside libraries, or None if those are not counted.
+    """
     count = 0
 
-    def trace(frame, event, argument):
-        nonlocal count
-        if is_library(frame):
+    def enter(frame, event, argument):
+        if is_library(frame.f_code):
             return None
         frame.f_trace_opcodes = True
-        count += event == "opcode"
-        return trace
+        return add
 
-    sys.settrace(trace)
+    def add(frame, event, argument):
+        nonlocal count
+        count += event == "opcode"
+        return add
+
+    result = problem = None
+    settrace(enter if is_counted else None)
     try:
         result = function(*arguments)
+    except BaseException as error:  # an exit, too, ends this call only
+        problem = error
     finally:
-        sys.settrace(None)
-    return result, count
+        settrace(None)
+    return result, problem, count if is_counted else None
 
 
-def answer(call, namespace):
-    """What a call gives: values, changed arguments, the number of operations, or an error."""
-    function = namespace.get(call["function"])
+def unfinished(error, names):
+    """What a function had computed when it failed, under the expected names or `name_grad`."""
+    trace = error.__traceback__
+    while trace and trace.tb_frame.f_code.co_filename != SUBMISSION:
+        trace = trace.tb_next
+    found = trace.tb_frame.f_locals if trace else {}
+    values = {name: found.get(f"{name}_grad", found.get(name)) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def answer(call, namespace, errors, seed):
+    """What a call gives: values, changed arguments, the number of operations, an error.
+
+    errors: what went wrong in the statements of the solution; seed: of the random numbers, so that
+    what is right by chance is so at each run.
+    """
+    name = call["function"]
+    function = getattr(namespace.get("Model"), name, None) or namespace.get(name)
     if not callable(function):
-        return {"error": "the function is not defined"}
+        return {"error": f"is not defined: {errors[-1] if errors else 'no function'}"}
     arrays, arguments = arguments_of(call, namespace)
     before = {name: None if array is None else array.copy() for name, array in arrays.items()}
-    try:
-        if call["count"]:
-            result, count = count_operations(function, arguments)
-        else:
-            result, count = function(*arguments), None
-    except Exception as error:
-        return {"error": describe(error)}
-    changed = [name for name, array in arrays.items() if not np.array_equal(array, before[name])]
-    values = {name: encode(value) for name, value in named(result, call["names"]).items()}
-    return {"values": values, "changed": changed, "operations": count}
+    random.seed(seed)
+    seed_numpy(seed)
+    result, error, count = run(function, arguments, call["count"])
+    changed = [name for name, array in arrays.items() if not array_equal(array, before[name])]
+    message = {"changed": changed, "operations": count}
+    if error is None:
+        values = named(result, call["names"])
+    else:
+        values = unfinished(error, call["names"])
+        message["error"] = f"raised {describe(error)}"
+    return message | {"values": {name: encode(value) for name, value in values.items()}}
 
 
 def run_submission(request, send):
-    """Send an answer to each call; the functions are defined anew for each size of the problem."""
+    """Send an answer to each call; the solution is defined anew for each size of the problem."""
+    sys.modules["__main__"] = types.ModuleType("__main__")  # a submission finds nothing of this one
     namespaces = {}
     for number, call in enumerate(request["calls"]):
         size = call["V"], call["N"]
         if size not in namespaces:
             namespaces[size] = define(request, sizes_of(call))
-        send({"call": number} | answer(call, namespaces[size]))
+        send({"call": number} | answer(call, *namespaces[size], seed=number))
 
 
 def read_pdf(request, send):

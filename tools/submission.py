@@ -5,7 +5,9 @@ editor has lost the ids. Nothing of the submission is executed here.
 """
 
 import ast
+import copy
 import re
+import symtable
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +19,17 @@ from tools.submitted_notebook import (
     printed,
     printed_gradients,
     read_notebook,
+    was_interrupted,
 )
 
 FUNCTIONS = ("grad_GLoVe", "compute_loss_derivative", "back_propagate")
+GIVEN = {  # names that the grader defines, since it makes problems of other sizes with them
+    *("V", "N", "data", "vocab", "word_index", "Model", "Params", "Activations"),
+    *("log_co_occurrence_train", "log_co_occurrence_valid"),
+}
+ANYTHING = "*"  # the name that a star import defines
 MAX_SOURCE = 200_000  # characters of a cell
+MAX_PIECES = 10  # cells into which one may have been split
 UNI = re.compile(r"hw1_code_([A-Za-z0-9]+)")
 PLACEHOLDERS = ("YOUR ANSWER HERE", "")
 
@@ -29,20 +38,20 @@ PLACEHOLDERS = ("YOUR ANSWER HERE", "")
 class Submission:
     """What a grader needs of a notebook.
 
-    solutions: by the name of a function, the source that defines it.
+    solutions: by the name of a function, the source of it and of all that it uses.
     written: names of the functions that do not raise NotImplementedError any more.
-    extras: sources of other definitions of the student's that the solutions use.
     printed: by `name[index]`, the last value that `print_gradients` printed, a float.
     final: by the name of a split, the last printed final cross-entropy, a float.
+    was_interrupted: whether the training that printed those was stopped before its end.
     answers: by the number of a question, the written answer; "" if there is none.
     remarks: by the number of a question (or "" for the whole), lines about what was found.
     """
 
     solutions: dict = field(default_factory=dict)
     written: set = field(default_factory=set)
-    extras: list = field(default_factory=list)
     printed: dict = field(default_factory=dict)
     final: dict = field(default_factory=dict)
+    was_interrupted: bool = False
     answers: dict = field(default_factory=dict)
     remarks: dict = field(default_factory=dict)
 
@@ -50,9 +59,10 @@ class Submission:
         self.remarks.setdefault(number, []).append(text)
 
 
+CELL_MAGIC = re.compile(r"\A\s*%%.*")
 MAGIC = re.compile(
     r"^([ \t]*)(?:[%!?].*"  # %magic, !command, ?help
-    r"|[\w., \t]+=[ \t]*[%!].*"  # x = %magic
+    r"|\w[\w., \t]*=[ \t]*[%!].*"  # x = %magic
     r"|[\w.]+\?+[ \t]*)$",  # help?
     re.MULTILINE,
 )
@@ -62,13 +72,16 @@ def parse(source):
     """Syntax tree of a cell, without IPython's own lines. Raises SyntaxError."""
     if len(source) > MAX_SOURCE:
         raise SyntaxError("the cell is too long")
-    try:
+    plain = CELL_MAGIC.sub("pass", source)
+    # A line that begins with % may be the rest of an expression, so that it goes only if it has to.
+    for text in (plain, MAGIC.sub(r"\1pass", plain)):
         try:
-            return ast.parse(source)
-        except SyntaxError:
-            return ast.parse(MAGIC.sub(r"\1pass", source))
-    except (ValueError, MemoryError, RecursionError) as error:
-        raise SyntaxError(f"the cell cannot be parsed ({type(error).__name__})") from error
+            return ast.parse(text)
+        except SyntaxError as error:
+            problem = error
+        except (ValueError, MemoryError, RecursionError) as error:
+            problem = SyntaxError(f"the cell cannot be parsed ({type(error).__name__})")
+    raise problem
 
 
 def text_of(tree):
@@ -87,174 +100,241 @@ def can_be_parsed(source):
     return True
 
 
+def defines_functions(source):
+    """Whether a cell has functions or classes at its top."""
+    try:
+        return any(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in parse(source).body)
+    except SyntaxError:
+        return False
+
+
 def blocks(notebook):
     """Pairs (grade id, source) of the code cells.
 
     A cell that begins with indented code is the rest of the cell before, which somebody has split,
-    if the two make sense together.
+    if the two make sense together. With functions of its own it is a cell that is indented as a
+    whole.
     """
-    found = []
+    found, n_pieces = [], 0
     for cell in notebook.cells:
         source = cell.source.strip("\n")
         if cell.cell_type != "code" or not source.strip():
             continue
-        if found and source[0] in " \t" and can_be_parsed(f"{found[-1][1]}\n{source}"):
-            found[-1] = found[-1][0], f"{found[-1][1]}\n{source}"
+        whole = textwrap.dedent(source)
+        may_be_rest = source[0] in " \t" and found and n_pieces < MAX_PIECES
+        joined = f"{found[-1][1]}\n{source}" if may_be_rest else ""
+        if may_be_rest and not defines_functions(whole) and can_be_parsed(joined):
+            found[-1] = found[-1][0], joined
+            n_pieces += 1
         else:
-            found.append((grade_id(cell), textwrap.dedent(source)))
+            found.append((grade_id(cell), whole))
+            n_pieces = 1
     return found
 
 
-def defines(statement, name):
-    """Whether a statement defines a function, by `def` or by an assignment."""
-    if isinstance(statement, ast.Assign):
-        return any(isinstance(node, ast.Name) and node.id == name for node in statement.targets)
-    return isinstance(statement, ast.FunctionDef) and statement.name == name
+# What a function consists of
 
 
-def function_definition(tree, name):
-    """The last definition of a function in a tree, at the top or in a class; None without one."""
-    found = None
-    for statement in tree.body:
-        inside = statement.body if isinstance(statement, ast.ClassDef) else [statement]
-        found = next((node for node in inside[::-1] if defines(node, name)), found)
+@dataclass
+class Statement:
+    """A top-level statement of the student's, or one that adds something to the class Model.
+
+    defines: names that it defines, uses: names that it looks up in the notebook. `Model.name`
+    stands for an attribute of the class, and for any attribute that is used. unwritten: names of
+    functions that still raise NotImplementedError.
+    """
+
+    text: str
+    defines: set
+    uses: set
+    unwritten: set
+
+
+def outside_functions(tree):
+    """The nodes of a syntax tree, without those inside its functions."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def symbols(text):
+    """Python's own table of the names in a text. Raises SyntaxError."""
+    try:
+        return symtable.symtable(text, "<submission>", "exec")
+    except (ValueError, MemoryError, RecursionError) as error:
+        raise SyntaxError(f"the code is too complicated ({type(error).__name__})") from error
+
+
+def global_names(table):
+    """Names that code looks up in the notebook, the functions in it included."""
+    names = {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
+    return names.union(*map(global_names, table.get_children()))
+
+
+def names_used(tree, table):
+    """Names that a statement or its functions look up, its attributes as `Model.name`."""
+    attributes = {
+        f"Model.{node.attr}" for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+    }
+    return attributes | global_names(table)
+
+
+def names_defined(tree, table):
+    """Names that a statement assigns to, be it to an attribute or an entry of what they name."""
+    names = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+    for node in outside_functions(tree):
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            names.add(ANYTHING)
+        is_changed = isinstance(getattr(node, "ctx", None), ast.Store)
+        if is_changed and isinstance(getattr(node, "value", None), ast.Name):
+            owner = node.value.id
+            is_method = owner == "Model" and isinstance(node, ast.Attribute)
+            names.add(f"Model.{node.attr}" if is_method else owner)
+    return names
+
+
+def additions(model_class, provided):
+    """For each member of a class Model that is the student's, a subclass that adds only this one.
+
+    The class itself is the grader's, which makes the models.
+    """
+    for member in model_class.body:
+        if text_of(member) in provided:
+            continue
+        subclass = copy.copy(model_class)
+        subclass.body, subclass.bases = [member], [ast.Name("Model", ast.Load())]
+        subclass.keywords, subclass.decorator_list = [], []
+        names = names_defined(member, symbols(text_of(member)))
+        text = text_of(subclass)
+        if names and not any(name.startswith("__") for name in names):
+            defines = {f"Model.{name}" for name in names}
+            uses = names_used(subclass, symbols(text))
+            yield Statement(text, defines, uses, unwritten_functions(member))
+
+
+def own_statements(source, provided):
+    """The Statements of a cell that define something and were not handed out.
+
+    Raises SyntaxError.
+    """
+    found = []
+    for tree in parse(source).body:
+        text = text_of(tree)
+        if text in provided:
+            continue
+        if isinstance(tree, ast.ClassDef) and tree.name == "Model":
+            found += additions(tree, provided)
+            continue
+        table = symbols(text)
+        names = names_defined(tree, table)
+        if names and not names & GIVEN:
+            uses = names_used(tree, table)
+            found.append(Statement(text, names, uses, unwritten_functions(tree)))
     return found
 
 
 def is_unwritten(function):
-    """Whether a function still raises NotImplementedError, as the handed-out version does."""
-    raised = [node.exc for node in ast.walk(function) if isinstance(node, ast.Raise) and node.exc]
-    return any(ast.unparse(error).startswith("NotImplementedError") for error in raised)
+    """Whether a function raises NotImplementedError as the handed-out version does.
 
-
-@dataclass
-class Candidate:
-    """A cell that defines a function; the best one has the largest `rank`."""
-
-    rank: tuple
-    text: str
-    is_written: bool
-
-
-def candidate(tree, name, order):
-    """The Candidate in a cell, or None. Raises SyntaxError.
-
-    A function that is written ranks higher than one that is not, a `def` higher than an assignment,
-    and a later cell higher than an earlier one.
+    That is without a condition and before anything is returned.
     """
-    function = function_definition(tree, name)
-    if function is None:
-        return None
-    is_method = function not in tree.body
-    text = text_of(function if is_method else tree)
-    is_written = not is_unwritten(function)
-    return Candidate((is_written, isinstance(function, ast.FunctionDef), order), text, is_written)
+    for statement in function.body:
+        if isinstance(statement, ast.Return):
+            return False
+        if isinstance(statement, ast.Raise) and statement.exc:
+            return text_of(statement.exc).startswith("NotImplementedError")
+    return False
 
 
-def find_solutions(notebook, submission):
-    """Fill in `submission.solutions` and `submission.written`, and remark on what is missing."""
-    cells = blocks(notebook)
-    for question in QUESTIONS:
-        name = question.grade_id
-        if name not in FUNCTIONS:
-            continue
-        candidates, problems = [], []
-        for order, (identifier, source) in enumerate(cells):
-            try:
-                candidates.append(candidate(parse(source), name, order))
-            except SyntaxError as error:
-                if identifier == name or re.search(rf"def +{name}\b", source):
-                    place = f" in line {error.lineno}" if error.lineno else ""
-                    problems.append(f"{name}: syntax error{place}: {error.msg}")
-        candidates = [found for found in candidates if found]
-        remark = submission.remark
-        if not candidates:
-            remark(question.number, problems[-1] if problems else f"no cell defines {name}")
-            continue
-        best = max(candidates, key=lambda found: found.rank)
-        submission.solutions[name] = best.text
-        if not best.is_written:
-            remark(question.number, f"{name} still raises NotImplementedError")
-            continue
-        submission.written.add(name)
-        if sum(found.is_written for found in candidates) > 1:
-            remark(question.number, f"{name} is defined several times; the last one is judged")
+def unwritten_functions(tree):
+    """Names of the functions in a statement that are unwritten, each time if there are several."""
+    functions = [node for node in outside_functions(tree) if isinstance(node, ast.FunctionDef)]
+    written = {function.name for function in functions if not is_unwritten(function)}
+    return {function.name for function in functions} - written
 
 
-def names_defined(statement):
-    """Names that a statement defines; `Model.name` for an attribute of a class."""
-    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-        return {statement.name}
-    if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return {alias.asname or alias.name.split(".")[0] for alias in statement.names}
-    names = set()
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            names.add(f"Model.{node.attr}")
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            names |= names_defined(node)
-    return names
-
-
-def names_used(tree):
-    """Names that code uses, and its attributes as `Model.name`."""
-    nodes = list(ast.walk(tree))
-    attributes = {f"Model.{node.attr}" for node in nodes if isinstance(node, ast.Attribute)}
-    return attributes | {node.id for node in nodes if isinstance(node, ast.Name)}
-
-
-def own_statements(notebook, provided):
-    """Top-level statements of the student's, methods that were added to the class Model included.
-
-    provided: names that the handed-out notebook defines; a changed one does not count.
-    """
-    for _, source in blocks(notebook):
-        try:
-            body = parse(source).body
-        except SyntaxError:
-            continue
-        for statement in body:
-            if isinstance(statement, ast.ClassDef) and statement.name == "Model":
-                methods = [node for node in statement.body if isinstance(node, ast.FunctionDef)]
-                for method in methods:
-                    if method.name not in (*provided, *FUNCTIONS):
-                        assignment = ast.parse(f"Model.{method.name} = {method.name}").body
-                        yield {f"Model.{method.name}"}, [method, *assignment]
-                continue
-            names = names_defined(statement)
-            methods = {name.removeprefix("Model.") for name in names}
-            if names and not methods & {*provided, *FUNCTIONS, "checking", "np", "Model"}:
-                yield names, [statement]
-
-
-def find_extras(notebook, submission, provided):
-    """Fill in `submission.extras`: what the solutions use of the student's own definitions."""
-    statements = list(own_statements(notebook, provided))
-    needed = set()
-    for text in submission.solutions.values():
-        needed |= names_used(ast.parse(text))
-    chosen, before = set(), -1
-    while len(chosen) > before:  # what the chosen ones use is needed too
-        before = len(chosen)
-        for number, (names, body) in enumerate(statements):
-            if number not in chosen and names & needed:
+def needed(statements, names):
+    """The Statements that define some of the names or what those use, in their order."""
+    defining = {}
+    for number, statement in enumerate(statements):
+        for name in statement.defines:
+            defining.setdefault(name, []).append(number)
+    pending, seen, chosen = list(names), set(names), set()
+    while pending:
+        for number in defining.get(pending.pop(), ()):
+            if number not in chosen:
                 chosen.add(number)
-                needed |= names_used(ast.Module(body, []))
-    for number in sorted(chosen):
+                new = statements[number].uses - seen
+                seen |= new
+                pending += new
+    return [statements[number] for number in sorted(chosen)]
+
+
+def read_statements(notebook, provided):
+    """The Statements of a notebook, and by function a line about the cell that cannot be parsed."""
+    statements, problems = [], {}
+    for identifier, source in blocks(notebook):
         try:
-            submission.extras.append(text_of(ast.Module(statements[number][1], [])))
-        except SyntaxError:
-            continue
+            statements += own_statements(source, provided)
+        except SyntaxError as error:
+            place = f" in line {error.lineno}" if error.lineno else ""
+            for name in FUNCTIONS:
+                if identifier == name or re.search(rf"def +{name}\b|\b{name} *=", source):
+                    problems[name] = f"{name}: syntax error{place}: {error.msg}"
+    return statements, problems
+
+
+def definitions(statements, name):
+    """The Statements that define a function or method, but not `Model.name = name`."""
+    return [
+        statement
+        for statement in statements
+        if statement.defines & {name, f"Model.{name}"}
+        and statement.text != f"Model.{name} = {name}"
+    ]
+
+
+def find_solutions(notebook, submission, provided):
+    """Fill in `submission.solutions` and `submission.written`, and remark on what is missing.
+
+    provided: sources of the statements that were handed out.
+
+    What a function uses is run in the order of the notebook, so that its last definition counts, as
+    it does there. One that raises NotImplementedError does not replace one that is written.
+    """
+    statements, problems = read_statements(notebook, provided)
+    numbers = {question.grade_id: question.number for question in QUESTIONS}
+    for name in FUNCTIONS:
+        found = definitions(statements, name)
+        written = [statement for statement in found if name not in statement.unwritten]
+        if not found:
+            submission.remark(numbers[name], problems.get(name, f"no cell defines {name}"))
+        elif not written:
+            submission.remark(numbers[name], f"{name} still raises NotImplementedError")
+        else:
+            submission.written.add(name)
+            statements = [s for s in statements if s in written or s not in found]
+        if len(written) > 1:
+            text = f"{name} is defined several times; what the notebook uses in the end is judged"
+            submission.remark(numbers[name], text)
+    for name in FUNCTIONS:
+        if definitions(statements, name):
+            parts = needed(statements, {name, f"Model.{name}", ANYTHING})
+            submission.solutions[name] = "\n".join(part.text for part in parts)
 
 
 def find_outputs(notebook, submission):
-    """Fill in `submission.printed` and `submission.final`."""
+    """Fill in `submission.printed`, `submission.final` and `submission.was_interrupted`."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            submission.printed.update(printed_gradients(printed(cell)))
-            submission.final.update(final_figures(printed(cell)))
+            text = printed(cell)
+            submission.printed.update(printed_gradients(text))
+            if figures := final_figures(text):
+                submission.final.update(figures)
+                submission.was_interrupted = was_interrupted(text)
 
 
 def find_answers(notebook, submission, provided):
@@ -269,11 +349,12 @@ def find_answers(notebook, submission, provided):
         text = cell.source.strip()
         if cell.cell_type == "code":
             continue
-        if text.startswith("#"):
+        new = next((q for q in written if text.startswith(q.heading + " ")), None)
+        if new:
+            section = new
+        elif section and text.startswith("#") and text in provided:  # a heading may be an answer's
             level = len(text) - len(text.lstrip("#"))
-            new = next((q for q in written if text.startswith(q.heading + " ")), None)
-            if new or (section and level <= section.heading.count("#")):
-                section = new
+            section = section if level > section.heading.count("#") else None
         question = next((q for q in written if q.grade_id == grade_id(cell)), section)
         if question and text not in {*PLACEHOLDERS, *provided}:
             texts[question.number].append(text)
@@ -290,8 +371,7 @@ def read_submission(path, reference):
     notebook, submission = read_notebook(path), Submission()
     if not UNI.search(Path(path).name):
         submission.remark("", f"the file is named {Path(path).name}, not hw1_code_<uni>.ipynb")
-    find_solutions(notebook, submission)
-    find_extras(notebook, submission, reference.names)
+    find_solutions(notebook, submission, reference.provided)
     find_outputs(notebook, submission)
     find_answers(notebook, submission, reference.texts)
     return submission

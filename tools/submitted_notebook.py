@@ -7,6 +7,8 @@ from pathlib import Path
 import nbformat
 
 LARGEST = 100 * 2**20  # bytes
+MOST_CELLS = 1000  # the assignment has about 100
+MOST_SOURCE = 2**20  # characters of all cells; the assignment has about 60 000
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours of a terminal
 GRADIENT = re.compile(r"\b(\w+)\[(\d+(?:, \d+)*)\] (-?\d\.\d+e[+-]\d+|-?inf|nan)")
 FINAL = re.compile(r"final +(training|validation|test) +cross-entropy: +(\d+\.\d+|nan|inf)")
@@ -39,12 +41,19 @@ def read_notebook(path):
         notebook = nbformat.from_dict(json.loads(text))
         if notebook.get("nbformat", 4) < 4:
             notebook = nbformat.convert(notebook, 4)
-        return mend(notebook)
+        notebook = mend(notebook)
     except Exception as error:  # a broken file can make the parsers raise anything
         raise NotebookError(
             f"{path.name}: found no Jupyter notebook ({_one_line(error)}); open the notebook in "
             "Jupyter, save it, and give the file that ends in .ipynb"
         ) from error
+    n_characters = sum(len(cell.source) for cell in notebook.cells)
+    if len(notebook.cells) > MOST_CELLS or n_characters > MOST_SOURCE:
+        raise NotebookError(
+            f"{path.name}: found {len(notebook.cells)} cells with {n_characters} characters; "
+            f"expected at most {MOST_CELLS} and {MOST_SOURCE}: remove what is not yours"
+        )
+    return notebook
 
 
 def _one_line(error):
@@ -94,6 +103,11 @@ def printed(cell):
 def printed_gradients(text):
     """Values by `name[index]`, as `print_gradients` prints them, from any text."""
     return {f"{name}[{index}]": float(value) for name, index, value in GRADIENT.findall(text)}
+
+
+def was_interrupted(text):
+    """Whether `train` says that it was stopped before its end."""
+    return "Interrupted after" in text
 
 
 def final_figures(text):
