@@ -1153,6 +1153,12 @@ def a_megabyte_of_code(notebook):
     return notebook
 
 
+@case("right")
+def a_large_picture_pasted_into_an_answer(notebook):
+    cell_of(notebook, "q2_3").source += f"\n\n![map](data:image/png;base64,{'A' * 2_000_000})"
+    return notebook
+
+
 # Loops that hide
 
 

@@ -413,7 +413,15 @@ def test_the_zip_has_the_same_bytes_each_time(key_lines, tmp_path):
     assert archive.getinfo("run_autograder").external_attr >> 16 == 0o100755
 
 
-@pytest.mark.parametrize("name", ["the reference", "the mask forgotten", "half a file", "os._exit"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "the reference",
+        "os._exit",
+        pytest.param("the mask forgotten", marks=pytest.mark.slow),
+        pytest.param("half a file", marks=pytest.mark.slow),
+    ],
+)
 def test_the_unpacked_zip_grades_as_the_grader_does(name, gradescope):
     write(gradescope / "submission", CASES[name])
     run = [sys.executable, "-m", "tools.autograder", str(gradescope)]

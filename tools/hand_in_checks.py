@@ -5,7 +5,13 @@ import re
 from pathlib import Path
 
 from tools.questions import QUESTIONS
-from tools.submitted_notebook import final_figures, grade_id, printed, printed_gradients
+from tools.submitted_notebook import (
+    final_figures,
+    grade_id,
+    printed,
+    printed_gradients,
+    was_interrupted,
+)
 
 NAME = re.compile(r"hw1_code_([A-Za-z0-9]+)\.ipynb")
 PLACEHOLDER_UNIS = {"uni", "youruni"}
@@ -128,7 +134,7 @@ def training_misses(notebook):
     for _, cell in code_cells(notebook):
         text = printed(cell)
         if set(final_figures(text)) == {"training", "validation", "test"}:
-            if "Interrupted after" in text:
+            if was_interrupted(text):
                 return [f"the training of 2.2.4 was interrupted: {RUN_ALL}"]
             return []
     return [f"the three final cross-entropies of 2.2.4 are missing: {RUN_ALL}"]
