@@ -584,6 +584,14 @@ def test_what_a_progress_bar_leaves_does_not_part_an_output(between):
     assert heights_of(parted) == heights_of(whole)
 
 
+def test_code_is_broken_at_blank_lines():
+    functions = [f"def f{i}():\n" + "    pass\n" * 8 for i in range(30)]
+    reader, _ = pdf_of(code("\n\n".join(functions)))
+    assert len(reader.pages) > 3
+    for page in reader.pages:
+        assert page.extract_text().startswith("def f")
+
+
 def test_hundreds_of_long_lines_are_shown():
     lines = ["=" * 60, "/very/long/path" * 5] * 160
     reader, warnings = pdf_of(code("x", stream("\n".join(lines))))
@@ -935,7 +943,7 @@ def test_whole_notebook_stays_inside_the_margins_and_has_no_empty_page(whole):
         if number > parts["Written"].last:
             assert tuple(map(round, page.mediabox[2:])) == (width, height)
         lines = page.extract_text().splitlines()
-        assert len(lines) > 6 or number in pictured, number
+        assert len(lines) > 4 or number in pictured, number
         assert not re.fullmatch(r"(\d\.\d.*|[A-Z][a-z ]+)", lines[-3]) or number in pictured, lines
 
 
