@@ -140,7 +140,7 @@ def test_the_plain_run_ends_where_the_readme_says(readme, notebook, data):
 def test_a_training_step_costs_little_more_than_its_matrix_products(notebook):
     step, params = training_step(vars(notebook))
     *_, ratio = compare(step, matrix_products(params, BATCH_SIZE))
-    assert ratio < 2.6  # 1.9 on a quiet machine, and CI machines are not quiet
+    assert ratio < 2.6  # 1.4 to 1.9 on quiet machines, and CI machines are not quiet
 
 
 def test_counting_pairs_is_fast(notebook):
