@@ -695,7 +695,7 @@ def a_loop_that_hides(notebook):
     return with_body(notebook, "grad_GLoVe", body)
 
 
-# Found by attacks on the grader, each once a hole or an injustice
+# What a grader easily rewards or punishes unjustly
 
 
 @case("right")
