@@ -1,5 +1,6 @@
 """What several tests use: the data, the notebook's definitions, and both on a small problem."""
 
+import signal
 from types import SimpleNamespace
 
 import nbformat
@@ -12,6 +13,8 @@ from tools.files import DATA, NOTEBOOK
 from tools.notebook import load_definitions
 
 threadpool_limits(limits=1, user_api="blas")
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in a background job of a shell
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # for the tools that tests interrupt
 
 # No two sizes are equal, so that no wrong shape fits by accident.
 SMALL_V, SMALL_N, SMALL_D, SMALL_H, SMALL_B = 11, 3, 5, 7, 13

@@ -118,6 +118,7 @@ NEEDS_OTHER_CODE = {  # they call methods of the tests' own model
     "back_window_by_window",
     "back_with_own_activations",
     "back_of_other_memory_order",
+    "back_that_relies_on_the_mask",
 }
 STYLES = {
     "grad_GLoVe": ("2.1.3", right_implementations.GLOVE),
