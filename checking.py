@@ -379,7 +379,7 @@ class _Batch:
             raise ValueError("mask: found other rows; expected a single 1 in each row.")
         self.words, self.mask = inputs.astype(int), mask.astype(int)
         self.inputs = self.words * (1 - self.mask)  # (B, N), 0 at the hidden words
-        params = {k: np.array(array, np.float64, order="C") for k, array in params.items()}
+        params = {k: np.array(array, np.float64) for k, array in params.items()}
         self.model = type(model)(type(model.params)(**params), list(model.vocab))
         self.targets = self.model.indicator_matrix(self.words * self.mask)  # (B, NV)
         self.activations = self.model.compute_activations(self.inputs)

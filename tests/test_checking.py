@@ -525,17 +525,6 @@ def test_parameters_that_are_replaced_are_noticed():
     assert "changed " in message and "self.params.hid_bias" in message
 
 
-def test_the_memory_order_of_the_parameters_does_not_matter(capsys):
-    params, vocab, inputs, mask = random_problem(0)
-    outputs = set()
-    for order in "CF":
-        arrays = {name: np.array(array, order=order) for name, array in vars(params).items()}
-        checking.check_gradients(Model(Params(**arrays), vocab), inputs, mask)
-        checking.print_gradients(Model(Params(**arrays), vocab), inputs, mask)
-        outputs.add(capsys.readouterr().out)
-    assert len(outputs) == 1
-
-
 def test_symmetric_model_with_a_gradient_from_one_role():
     for factor, manner in ((2, "half of the finite differences"), (4, "right")):
         grad_GLoVe = symmetric(lambda E, U, factor=factor: {0: factor * E @ U})

@@ -234,3 +234,14 @@ def test_parameters_for_windows_of_another_length_are_refused(small, monkeypatch
     monkeypatch.setitem(small.partially_trained_model.__globals__, "N", 4)
     with pytest.raises(small.checking.DataFileError, match="partially_trained.pk: output_bias"):
         small.partially_trained_model()
+
+
+def test_the_memory_order_of_the_parameters_does_not_matter(small, capsys):
+    params, outputs = vars(small.model.params), set()
+    for order in "CF":
+        arrays = {name: np.array(array, order=order) for name, array in params.items()}
+        model = small.Model(small.Params(**arrays), small.vocab)
+        small.checking.check_gradients(model, small.inputs, small.mask)
+        small.checking.print_gradients(model, small.inputs, small.mask)
+        outputs.add(capsys.readouterr().out)
+    assert len(outputs) == 1
