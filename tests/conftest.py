@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import checking
-from tools.files import DATA, NOTEBOOK
+from tools.common import DATA, NOTEBOOK
 from tools.notebook import load_definitions
 
 threadpool_limits(limits=1, user_api="blas")

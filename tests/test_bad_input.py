@@ -21,7 +21,7 @@ from broken_files import SPLITS, attacks, broken_files, small_data, small_parame
 import checking
 import data_files
 from tools import make_data
-from tools.files import ROOT
+from tools.common import ROOT
 
 # What pickletools says of broken text goes to developers only.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pickletools")
@@ -517,7 +517,7 @@ def test_a_tool_in_a_process_of_its_own_refuses_an_unknown_option(tool, folder):
 
 
 def test_the_shell_sees_one_line_and_a_status(folder):
-    run = run_tool("tools.make_data", "none.txt", folder=folder)
+    run = run_tool("tools.data.windows", "none.txt", folder=folder)
     assert_refused(run, "make_data: none.txt: cannot be read", status=(1,))
     assert len(run.stderr.decode().splitlines()) == 1
 

@@ -9,7 +9,7 @@ import pytest
 
 from tools import benchmark
 from tools.benchmark import Table
-from tools.run_notebook import NotebookError
+from tools.notebook import NotebookError
 
 
 def test_durations_have_a_unit():

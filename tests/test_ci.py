@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tools.files import ROOT
+from tools.common import ROOT
 
 PROGRAMS = ("python3", "pip", "ruff", "python")
 STEPS = ("ruff check", "ruff format", "python -m pytest")

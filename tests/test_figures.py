@@ -7,8 +7,8 @@ import pytest
 from test_notebook import printed_by
 
 from tools.benchmark import BATCH_SIZE, compare, matrix_products, training_step
-from tools.files import ROOT, SENTENCES
-from tools.measure_training import train_plainly
+from tools.common import ROOT, SENTENCES
+from tools.data.quality import train_plainly
 
 
 @pytest.fixture(scope="module")

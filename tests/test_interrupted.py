@@ -14,7 +14,7 @@ from jupyter_client.manager import start_new_kernel
 from tqdm import tqdm
 
 from tools import files
-from tools.files import ROOT, write_atomically
+from tools.common import ROOT, write_atomically
 from tools.notebook import EXPERIMENT, code_cells, execute
 
 # In a kernel, as with the stop button
@@ -136,8 +136,8 @@ OLD, NEW = b"old " * 1000, b"new " * 100_000
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
 WRITER = """
 import os, signal, sys
-from tools.command_line import clear_exit
-from tools.files import write_atomically
+from tools.common import clear_exit
+from tools.common import write_atomically
 
 path, function, number, is_after = sys.argv[1:]
 original = getattr(os, function)
@@ -290,7 +290,7 @@ def test_a_tool_that_is_killed_leaves_the_old_file(tmp_path, tool, number):
 def test_ctrl_c_while_a_tool_is_loading_shows_nothing(tmp_path):
     (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     run = subprocess.run(
-        [sys.executable, "-m", "tools.make_data"],
+        [sys.executable, "-m", "tools.data.windows"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,

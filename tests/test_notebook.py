@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from tools import make_data
-from tools.files import ROOT, SENTENCES
-from tools.make_partially_trained import partially_train
+from tools.common import ROOT, SENTENCES
+from tools.data.parameters import partially_train
+from tools.data.quality import load_classes, same_class_share
 from tools.notebook import EXPERIMENT, clean, code_cells, execute
-from tools.word_classes import load_classes, same_class_share
 
 POINTS = {  # of the handout, by the grade_id of the cell that earns them
     "q2_1_1": 1,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from results_probe import WINDOWS, results
 
-from tools.files import ROOT
+from tools.common import ROOT
 from tools.notebook import EXPERIMENT, code_cells, execute
 
 STUDENT_FILES = ["checking.py", "data_files.py", "data.pk", "partially_trained.pk"]

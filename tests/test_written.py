@@ -15,7 +15,7 @@ import pytest
 from autograd import grad, hessian
 
 from tools import make_written, typeset
-from tools.files import ROOT
+from tools.common import ROOT
 from written import backprop, figures, network
 from written import hessian as costs
 

@@ -1,5 +1,1 @@
-"""How the files of the assignment are made; each module runs as `python -m tools.NAME`."""
-
-from tools.command_line import expect_ctrl_c
-
-expect_ctrl_c()
+"""The tools of the staff, a room for each job; each runs as `python -m tools.ROOM`."""

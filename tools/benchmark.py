@@ -37,17 +37,17 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from tqdm import tqdm
 
 import checking
-from tools.command_line import clear_exit, require_different_files
-from tools.files import (
+from tools.common import (
     DATA,
     NOTEBOOK,
     PARTIALLY_TRAINED,
     ROOT,
+    clear_exit,
+    require_different_files,
     require_writable,
     write_atomically,
 )
-from tools.notebook import code_cells, load_definitions
-from tools.run_notebook import NotebookError, read_definitions, read_notebook, run
+from tools.notebook import NotebookError, code_cells, load_definitions, read_notebook, run
 
 BATCH_SIZE = 100
 EMBEDDING_DIM = 16
@@ -636,7 +636,7 @@ def main():
     if unknown := set(sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
     require_outputs(arguments)
-    definitions = read_definitions(arguments.notebook, checking.load_data(arguments.data))
+    definitions = load_definitions(checking.load_data(arguments.data), arguments.notebook)
     parts = [machine()]
     for name in sections:
         parts.append(SECTIONS[name](definitions, arguments.notebook).markdown())

@@ -1,27 +1,199 @@
-"""Use the notebook from Python: load its definitions, and run all its cells cleanly."""
+"""Read and run notebooks, the reference and submitted ones; find their cells, answers and outputs.
+
+    python -m tools.notebook
+
+runs the reference notebook from top to bottom in a new kernel, saves it with its outputs, and
+prints how long it took.
+"""
 
 import ast
-import asyncio
-import atexit
-import contextlib
+import json
+import re
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+import time
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from tqdm import tqdm
 
-from tools.command_line import signals_to
-from tools.files import NOTEBOOK, ROOT
+from tools.common import NOTEBOOK, ROOT, clear_exit, command_parser, write_atomically
+from tools.questions import QUESTIONS
 
 EXPERIMENT = "experiment"  # tag of the cells that take long or only draw
 CELL_TIMEOUT = 600  # seconds
+LARGEST = 100 * 2**20  # bytes of a notebook that is read
+PLACEHOLDER = "YOUR ANSWER HERE"
+HANDED_OUT = ROOT / "tools" / "handed_out.ipynb"  # in the students' zip
+# The name of a submitted notebook. A browser may add " (1)" to it, a course system more.
+SUBMITTED_NAME = re.compile(r"hw1_code_(?P<uni>.+)\.ipynb")
+PLACEHOLDER_UNIS = {"uni", "youruni", "<uni>", "<your_uni>"}
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours of a terminal
+GRADIENT = re.compile(r"\b(\w+)\[(\d+(?:, \d+)*)\] (-?\d\.\d+e[+-]\d+|-?inf|nan)")
+FINAL = re.compile(r"final +(training|validation|test) +cross-entropy: +(\d+\.\d+|nan|inf)")
+
+
+class NotebookError(ValueError):
+    """A notebook cannot be read or run to its end; the message says why, and what to do."""
+
+
+# Reading
+
+
+def first_line(error):
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
+
+
+def read_notebook(path):
+    """The notebook node in a file, whatever its state, with cells as `complete_cell` leaves them.
+
+    Raises NotebookError if the file holds none, OSError if it cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        found = "found a folder" if path.is_dir() else "there is no such file"
+        raise NotebookError(f"{path}: {found}; expected a notebook")
+    if path.stat().st_size > LARGEST:
+        raise NotebookError(
+            f"{path}: larger than {LARGEST // 2**20} MB; clear its outputs and run it again"
+        )
+    try:
+        notebook = nbformat.from_dict(json.loads(path.read_bytes()))
+        if notebook.get("nbformat", 4) < 4:
+            notebook = nbformat.convert(notebook, 4)
+        for cell in notebook.cells:
+            complete_cell(cell)
+    except OSError:
+        raise
+    except Exception as error:  # a broken file can make the parsers raise anything
+        raise NotebookError(
+            f"{path}: found no Jupyter notebook ({first_line(error)}); open the notebook in "
+            "Jupyter, save it, and give the file that ends in .ipynb"
+        ) from error
+    return notebook
+
+
+def complete_cell(cell):
+    """Give a cell, in place, parts of the types that they should have, whatever they were.
+
+    Sources are str, metadata and attachments dicts, outputs lists of dicts.
+    """
+    cell.setdefault("cell_type", "raw")
+    source = cell.get("source")
+    cell.source = "".join(source) if isinstance(source, (str, list)) else ""
+    for name in ("metadata", "attachments"):
+        if not isinstance(cell.get(name), dict):
+            cell[name] = nbformat.from_dict({})
+    if cell.cell_type != "markdown":
+        del cell["attachments"]
+    if not isinstance(cell.metadata.get("nbgrader"), dict):
+        cell.metadata.pop("nbgrader", None)
+    if cell.cell_type != "code":
+        cell.pop("outputs", None)
+        return
+    outputs = cell.get("outputs")
+    outputs = outputs if isinstance(outputs, list) else []
+    cell.outputs = [output for output in outputs if isinstance(output, dict)]
+    for output in cell.outputs:
+        if output.get("output_type") in ("display_data", "execute_result"):
+            if not isinstance(output.get("data"), dict):
+                output.data = nbformat.from_dict({})
+
+
+# Cells
 
 
 def code_cells(notebook):
     """Code cells of a notebook node that are not empty, in order."""
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def grade_id(cell):
+    """nbgrader's name of a cell; "" without one."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
+def place_of(number, cell):
+    """How messages name a cell: its execution count, which Jupyter shows, and its first line.
+
+    number: what to say for a cell that has not been run.
+    """
+    count = cell.get("execution_count")
+    line = cell.source.strip().split("\n")[0]
+    shown = line if len(line) <= 40 else line[:37] + "..."
+    return f"cell {number if count is None else [count]} ({shown})"
+
+
+def provided_lines(notebook=None):
+    """Set of the lines of text and code, without outer spaces, that students were handed out.
+
+    notebook: node of the reference notebook or of the students'; None: the one of this folder.
+    """
+    if notebook is None:
+        notebook = read_notebook(HANDED_OUT if HANDED_OUT.is_file() else NOTEBOOK)
+    sources = [
+        cell.source
+        for cell in notebook.cells
+        if not cell.metadata.get("nbgrader", {}).get("solution")
+    ]
+    return {line.strip() for source in sources for line in source.splitlines()} | {PLACEHOLDER}
+
+
+def section_of(cell, section):
+    """The question whose section a text cell begins or, if it begins none, `section`."""
+    for question in QUESTIONS:
+        if re.match(rf"#+ *{re.escape(question.number)}(?![.\d])", cell.source.strip()):
+            return question
+    return None if re.match(r"#+ *\d+\.\d", cell.source.strip()) else section
+
+
+def answers(notebook, provided):
+    """The written answers: a dict from the number of each written question to a list of cells.
+
+    An answer is all text in the section of its question, or in the cell with its nbgrader name,
+    that was not handed out: it may stand in the question's own cell, under the plots, or below a
+    heading of its own. The cells are copies without the lines that were handed out.
+
+    provided: as `provided_lines` returns it.
+    """
+    written = {question.grade_id: question for question in QUESTIONS if question.is_written}
+    found = {question.number: [] for question in written.values()}
+    section = None
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            continue
+        section = section_of(cell, section)
+        question = written.get(grade_id(cell), section)
+        lines = [line for line in cell.source.splitlines() if line.strip() not in provided]
+        text = "\n".join(lines).strip()
+        if text and question is not None and question.is_written:
+            own = nbformat.from_dict({**cell, "source": text})
+            found[question.number].append(own)
+    return found
+
+
+# Outputs
+
+
+def printed(cell):
+    """Text that a code cell has printed."""
+    texts = (output.get("text", "") for output in cell.outputs)
+    joined = "".join("".join(map(str, text)) for text in texts if isinstance(text, (str, list)))
+    return ANSI.sub("", joined)
+
+
+def printed_gradients(text):
+    """Values by `name[index]`, as `print_gradients` prints them, from any text."""
+    return {f"{name}[{index}]": float(value) for name, index, value in GRADIENT.findall(text)}
+
+
+def final_figures(text):
+    """The cross-entropies that `train` prints at its end, by the name of the split."""
+    return {split: float(value) for split, value in FINAL.findall(text)}
+
+
+# Running
 
 
 def is_constant(target):
@@ -45,7 +217,7 @@ def is_definition(statement):
 
 
 def load_definitions(data, path=NOTEBOOK):
-    """Execute the definitions of the notebook on given data, and nothing else.
+    """Execute the definitions of the reference notebook on given data, and nothing else.
 
     No file is read but the notebook, so this also serves to make the files that it needs.
 
@@ -55,66 +227,54 @@ def load_definitions(data, path=NOTEBOOK):
 
     Returns:
         dict, the namespace in which the definitions were executed.
+
+    Raises NotebookError if they fail, or define no Params or no Model.
     """
     namespace = {"__name__": "hw1_code", "data": data, "vocab": data["vocab"]}
-    for number, cell in enumerate(code_cells(nbformat.read(path, as_version=4)), start=1):
+    for number, cell in enumerate(code_cells(read_notebook(path)), start=1):
         if EXPERIMENT in cell.metadata.get("tags", []):
             continue
-        tree = ast.parse(cell.source)
-        tree.body = [statement for statement in tree.body if is_definition(statement)]
-        exec(compile(tree, f"<{Path(path).name}, code cell {number}>", "exec"), namespace)
+        try:
+            tree = ast.parse(cell.source)
+            tree.body = [statement for statement in tree.body if is_definition(statement)]
+            exec(compile(tree, f"<{Path(path).name}, code cell {number}>", "exec"), namespace)
+        except Exception as error:  # what it executes can raise anything
+            raise NotebookError(
+                f"{path}: code cell {number} stops with {type(error).__name__}: "
+                f"{first_line(error)}; expected the reference notebook"
+            ) from error
+    if missing := [name for name in ("Params", "Model") if name not in namespace]:
+        raise NotebookError(
+            f"{path}: defines no {' and no '.join(missing)}; expected the reference notebook"
+        )
     return namespace
 
 
-class _Client(NotebookClient):
-    """A `NotebookClient` that can be interrupted at any moment and then ends its kernel."""
+def run(notebook, folder=ROOT):
+    """Execute a notebook node in place, in a new kernel with a folder as its working directory.
 
-    interrupted_by = None  # number of the signal
-    _task = None
-
-    def interrupt(self, number, frame):
-        """Handler of a signal."""
-        self.interrupted_by = number
-        if self._task is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has just ended
-                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
-
-    async def run(self):
-        self._task = asyncio.current_task()
-        try:
-            if self.interrupted_by is None:  # it may be, before there was a task to cancel
-                await self.async_execute(stderr=subprocess.DEVNULL)  # cells print another way
-        finally:
-            atexit.unregister(self._cleanup_kernel)  # a safety net of the original
-            if self.km is not None and self.km.has_kernel:  # interrupted while it started
-                await self._async_cleanup_kernel()
-
-
-def execute(notebook, folder=ROOT):
-    """Run all cells of a notebook node in a new kernel, in place; call it in the main thread.
-
-    Raises nbclient.exceptions.CellExecutionError at the first cell that fails, KeyboardInterrupt at
-    Ctrl-C and SIGTERM.
+    Raises NotebookError at the first cell that fails.
     """
-    client = _Client(
-        notebook,
-        timeout=CELL_TIMEOUT,
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    n_cells = len(code_cells(notebook))
-    with (
-        signals_to(client.interrupt),
-        tqdm(total=n_cells, desc="running the notebook", unit="cell", leave=False) as bar,
-        ThreadPoolExecutor(1) as thread,
-    ):
-        client.on_cell_complete = lambda cell, cell_index: bar.update()
-        # In the main thread the client would handle signals itself, and fail in the middle of it.
-        error = thread.submit(asyncio.run, client.run()).exception()
-    if client.interrupted_by is not None:
-        raise KeyboardInterrupt(client.interrupted_by)
-    if error is not None:
-        raise error
+    with tqdm(total=len(code_cells(notebook)), desc="running", unit="cell", leave=False) as bar:
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_TIMEOUT,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(folder)}},
+            on_cell_complete=lambda cell, cell_index: bar.update(),
+        )
+        try:
+            client.execute(stderr=subprocess.DEVNULL)  # the kernel's own; cells print another way
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            is_own = isinstance(error, CellExecutionError)
+            reason = f"{error.ename}: {error.evalue}" if is_own else first_line(error)
+            last = next(
+                (n for n, c in enumerate(code_cells(notebook), 1) if not c.execution_count), 0
+            )
+            raise NotebookError(
+                f"code cell {last} stops with {reason}; expected all to run. The notebook was not "
+                f"saved: run it in Jupyter, in {folder}, to see the place"
+            ) from error
 
 
 def clean(notebook):
@@ -131,3 +291,25 @@ def clean(notebook):
             for output in cell.outputs
             if "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
         ]
+
+
+def notebook_bytes(notebook):
+    return (nbformat.writes(notebook) + "\n").encode()
+
+
+@clear_exit(NotebookError)
+def main():
+    parser = command_parser(__doc__)
+    parser.add_argument("notebook", nargs="?", default=NOTEBOOK, help="default: %(default)s")
+    arguments = parser.parse_args()
+    notebook = read_notebook(arguments.notebook)
+    start = time.perf_counter()
+    run(notebook)
+    elapsed = time.perf_counter() - start
+    clean(notebook)
+    write_atomically(arguments.notebook, notebook_bytes(notebook))
+    print(f"{arguments.notebook}: {elapsed:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import json
 from math import hypot
 from pathlib import Path
 
-from tools.typeset import compile_typst
+from tools.pdf.typeset import compile_typst
 from written.backprop import STEPS, needs
 from written.hessian import FORMULAS, FORWARD, REVERSE
 from written.network import STRICT

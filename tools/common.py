@@ -1,0 +1,162 @@
+"""What all tools share: where the files are, how they are written, how command lines end."""
+
+import argparse
+import io
+import os
+import secrets
+import sys
+import time
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SENTENCES = ROOT / "raw_sentences.txt"
+DATA = ROOT / "data.pk"
+PARTIALLY_TRAINED = ROOT / "partially_trained.pk"
+NOTEBOOK = ROOT / "hw1_code.ipynb"
+PICKLE_PROTOCOL = 4  # the highest that every Python 3 in use reads
+LARGEST_SEED = 2**32 - 1  # that numpy.random.RandomState takes
+
+
+# Files
+
+
+def require_writable(path):
+    """Raise OSError unless a file can be written there: for tools that take long to begin with."""
+    path = Path(path)
+    if path.is_dir():
+        found = "it is a folder"
+    elif not path.parent.is_dir():
+        found = "there is no such folder"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        found = "permission denied"
+    else:
+        return
+    raise OSError(f"{path}: cannot be written ({found}); expected a file in a folder of yours")
+
+
+def write_atomically(path, content):
+    """Write bytes to `path` whole or not at all: a reader never sees half a file.
+
+    Raises OSError as `require_writable` does, or if the disk is full.
+    """
+    path = Path(path)
+    require_writable(path)
+    if path.exists() and not path.is_file():  # a pipe or a device, such as /dev/stdout
+        path.write_bytes(content)
+        return
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_bytes(content)
+        if path.exists():
+            temporary.chmod(path.stat().st_mode)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def zip_bytes(files, programs=()):
+    """Bytes of a zip file, dated today.
+
+    Args:
+        files: dict from a name in the zip to bytes.
+        programs: names of the files that can be executed.
+    """
+    stream = io.BytesIO()
+    today = (*time.localtime()[:3], 0, 0, 0)
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            info = zipfile.ZipInfo(name, today)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = 3  # Unix, on every machine, so that permissions are kept
+            info.external_attr = (0o100755 if name in programs else 0o100644) << 16
+            archive.writestr(info, files[name])
+    return stream.getvalue()
+
+
+def room_files(*rooms):
+    """Paths, relative to the package, of all files in some folders or files of it."""
+    paths = [path for room in rooms for path in ((ROOT / room).rglob("*"), [ROOT / room])]
+    files = {path for found in paths for path in found if path.is_file()}
+    return sorted(
+        path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts
+    )
+
+
+# Command lines
+
+
+class SameFileError(ValueError):
+    """A tool would overwrite what it reads, or one of its results with another."""
+
+
+def whole_number(low, high=10**9):
+    """A type for argparse: whole numbers from `low` to `high`."""
+
+    def convert(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or not low <= number <= high:
+            raise argparse.ArgumentTypeError(
+                f"found {text[:30]!r}, expected a whole number, from {low} to {high}"
+            )
+        return number
+
+    return convert
+
+
+random_seed = whole_number(0, LARGEST_SEED)
+
+
+def term_name(text):
+    """A type for argparse: the name of a term, text that can be printed."""
+    if not (text.strip() and text.isprintable()):
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}, expected the name of a term, such as 2026"
+        )
+    return text
+
+
+def require_different_files(outputs, inputs):
+    """Raise SameFileError if a tool would write to a file that it also reads or writes otherwise.
+
+    outputs: pairs (option, path or None). inputs: pairs (what the file is, path or None).
+    """
+    taken = {os.path.realpath(path): what for what, path in inputs if path is not None}
+    for option, path in outputs:
+        if path is None:
+            continue
+        real_path = os.path.realpath(path)
+        if real_path in taken:
+            raise SameFileError(
+                f"{path} would be overwritten, but it is {taken[real_path]}: name another file "
+                f"with {option}"
+            )
+        taken[real_path] = f"also the file of {option}"
+
+
+def command_parser(description):
+    """An ArgumentParser that shows the docstring of a tool as it is written."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+@contextmanager
+def clear_exit(*errors):
+    """Decorator of a tool's `main`: the given errors end it with one line, and status 1.
+
+    So do OSError and SameFileError. Their messages have to say what was found, what was expected
+    and what to do. Ctrl-C ends it with one line too, and the status 130 that shells expect.
+    """
+    try:
+        yield
+    except (OSError, SameFileError, *errors) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,202 @@
+"""One PDF of a notebook and of the written part, in which each question has pages of its own."""
+
+import io
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pypdf
+
+from tools.pdf.cells import (
+    PRELUDE,
+    NotebookTypesetter,
+    Pictures,
+    copy_fonts,
+    foreign_letters,
+)
+from tools.pdf.typeset import PAPERS, TEMPLATE, TypesetError, compile_typst, query_typst
+from tools.questions import QUESTIONS
+
+logging.getLogger("pypdf").setLevel(logging.ERROR)  # it repairs small defects, and reports each
+
+WRITTEN_TITLE = "Written problems"
+
+
+class WrittenError(ValueError):
+    """The PDF of the written part cannot be used; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where a part of the PDF is: its title, its first and its last page, counted from 1."""
+
+    title: str
+    first: int
+    last: int
+
+
+def read_written(path):
+    """pypdf.PdfReader of the written part. Raises WrittenError, or OSError."""
+    path = Path(path)
+    if path.suffix.lower() != ".pdf":
+        raise WrittenError(f"{path}: expected a PDF: export or print your text as a PDF file")
+    if not path.is_file():
+        found = "found a folder" if path.is_dir() else "there is no such file"
+        raise WrittenError(f"{path}: {found}; expected the PDF of your written part")
+    content = path.read_bytes()
+    advice = "expected a PDF that can be opened: export it again"
+    if b"%PDF-" not in content[:1024]:
+        raise WrittenError(f"{path}: found a file that is no PDF, whatever its name; {advice}")
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(content))
+        if reader.is_encrypted:
+            raise WrittenError(
+                f"{path}: found a PDF with a password or other protection: save it without"
+            )
+        n_pages = len(reader.pages)
+        pypdf.PdfWriter().append(reader, import_outline=False)
+    except WrittenError:
+        raise
+    except Exception as error:  # damaged files make the parser raise anything
+        raise WrittenError(f"{path}: found a damaged PDF ({error}); {advice}") from error
+    if n_pages == 0:
+        raise WrittenError(f"{path}: found a PDF without pages; {advice}")
+    return reader
+
+
+def typeset_notebook(notebook, path, paper="a4", before=0, after=0, progress=iter):
+    """Typeset a notebook.
+
+    Args:
+        notebook: node, as `submitted_notebook.read_notebook` returns it.
+        path: of the notebook; pictures are looked for in its folder, its name is on each page.
+        paper: a key of `tools.pdf.typeset.PAPERS`.
+        before, after: numbers of pages that will be put in front and behind.
+        progress: wraps the list of cells, for a progress bar.
+
+    Returns:
+        bytes of the PDF, the list of (number of a section, page on which it begins, from 1),
+        and a list of warnings.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory() as folder:
+        typesetter = NotebookTypesetter(notebook, path.parent, Pictures(folder))
+        pieces = []
+        for number, cell in enumerate(progress(notebook.cells), start=1):
+            pieces += typesetter.pieces(cell, number)
+        copy_fonts(folder)
+        foreign = foreign_letters("".join(piece.plain for piece in pieces))
+        if foreign:
+            typesetter.warnings.append(
+                f"letters that depend on the fonts of your computer: {' '.join(foreign[:20])} "
+                "- look at them in the PDF"
+            )
+        options = {
+            "fonts": folder,
+            "system_fonts": bool(foreign),
+            "paper": PAPERS[paper],
+            "title": path.stem,
+            "footer": path.name,
+            "before": str(before),
+            "after": str(after),
+        }
+        try:
+            pdf = compile_typst(document(pieces), folder, **options)
+        except TypesetError:
+            replace_what_fails(pieces, folder, options, typesetter)
+            pdf = compile_typst(document(pieces), folder, **options)
+        source = Path(folder, "notebook.typ")
+        source.write_text(document(pieces), encoding="utf-8")
+        sections = [tuple(value) for value in query_typst(source, "section", **options)]
+    return pdf, sections, typesetter.warnings
+
+
+def document(pieces):
+    """Typst source of some pieces; those that begin a section begin a page."""
+    body = []
+    for piece in pieces:
+        if piece.section:
+            body.append(
+                "#pagebreak(weak: true)\n"
+                f'#context [#metadata(("{piece.section}", here().page()))<section>]\n'
+            )
+        body.append(piece.source)
+    return TEMPLATE.read_text(encoding="utf-8") + PRELUDE + "\n".join(body)
+
+
+def replace_what_fails(pieces, folder, options, typesetter):
+    """Show as their source the pieces that do not compile."""
+    for piece in pieces:
+        try:
+            compile_typst(document([piece]), folder, **options)
+        except TypesetError as error:
+            piece.source = piece.plain
+            typesetter.warn_of_plain(piece.place, error)
+
+
+def parts_of(sections, n_pages, n_written, written_last):
+    """Parts of the whole PDF, in the order of its pages.
+
+    Args:
+        sections: (number, first page in the notebook), as `typeset_notebook` returns them.
+        n_pages, n_written: numbers of pages of the notebook and of the written part.
+        written_last: whether the written part comes after the notebook.
+    """
+    before = 0 if written_last else n_written
+    parts = []
+    titles = {question.number: f"{question.number} {question.title}" for question in QUESTIONS}
+    ends = [page - 1 for _, page in sections[1:]] + [n_pages]
+    for (number, first), last in zip(sections, ends):
+        if number in titles:
+            parts.append(Part(titles[number], before + first, before + last))
+    if n_written:
+        written = Part(
+            WRITTEN_TITLE, n_pages * written_last + 1, n_pages * written_last + n_written
+        )
+        parts.insert(len(parts) if written_last else 0, written)
+    return parts
+
+
+def combine(notebook_pdf, written, parts, written_last, title):
+    """Bytes of one PDF with a bookmark for each part, the same at every call.
+
+    notebook_pdf: bytes. written: pypdf.PdfReader or None. parts: as `parts_of` returns them.
+    """
+    writer = pypdf.PdfWriter()
+    documents = [pypdf.PdfReader(io.BytesIO(notebook_pdf))]
+    if written is not None:
+        documents.insert(1 if written_last else 0, written)
+    for reader in documents:
+        writer.append(reader, import_outline=False)
+    for part in parts:
+        writer.add_outline_item(title=part.title, page_number=part.first - 1)
+    writer.add_metadata({"/Title": title})
+    stream = io.BytesIO()
+    writer.write(stream)
+    return stream.getvalue()
+
+
+def make_pdf(notebook, path, written=None, written_last=False, paper="a4", progress=iter):
+    """Make the PDF of a notebook and of the written part.
+
+    Args:
+        notebook, path, paper, progress: as for `typeset_notebook`.
+        written: pypdf.PdfReader, as `read_written` returns it, or None.
+        written_last: whether the written part comes after the notebook.
+
+    Returns:
+        bytes of the PDF, the list of its Parts, and a list of warnings.
+    """
+    n_written = len(written.pages) if written else 0
+    before, after = (0, n_written) if written_last else (n_written, 0)
+    pdf, sections, warnings = typeset_notebook(notebook, path, paper, before, after, progress)
+    n_pages = len(pypdf.PdfReader(io.BytesIO(pdf)).pages)
+    parts = parts_of(sections, n_pages, n_written, written_last)
+    found = {number for number, _ in sections}
+    warnings += [
+        f"question {question.number}: neither its title nor its cell is there, so it has no page"
+        for question in QUESTIONS
+        if question.number not in found
+    ]
+    return combine(pdf, written, parts, written_last, Path(path).stem), parts, warnings

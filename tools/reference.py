@@ -1,0 +1,170 @@
+"""What the reference notebook computes for staff: partially trained models, and answer keys.
+
+    python -m tools.reference --term 2026
+
+prints what `print_gradients` should print. Printed gradients end up on the internet, so every term
+can have a partially trained model and an answer key of its own; the name of the term is all that is
+needed to make both again.
+"""
+
+import contextlib
+import hashlib
+import io
+import pickle
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+import checking
+from tools.common import (
+    DATA,
+    NOTEBOOK,
+    PARTIALLY_TRAINED,
+    PICKLE_PROTOCOL,
+    clear_exit,
+    command_parser,
+    term_name,
+)
+from tools.notebook import NotebookError, load_definitions
+
+EMBEDDING_DIM = 16
+NUM_HID = 128
+BATCH_SIZE = 100
+N_STEPS = 1000
+LEARNING_RATE = 0.1
+MOMENTUM = 0.9
+SEED = 1
+EXAMPLE_SIZE = 100  # windows, the first of the training split, as in the notebook
+# Two BLAS libraries differ in the last bits. Trained in float64 and rounded to this many decimals,
+# the parameters come out the same.
+DECIMALS = 4
+
+
+def partially_train(data, n_steps=N_STEPS, seed=SEED, path=NOTEBOOK):
+    """The dict that partially_trained.pk holds: vocab and five float64 arrays.
+
+    Args:
+        data: dict as `checking.load_data` returns it.
+        n_steps: number of mini-batches, at most one pass over the training windows.
+        path: of the reference notebook.
+
+    Raises DataFileError if the training windows do not fill a mini-batch, NotebookError.
+    """
+    if len(data["train_inputs"]) < BATCH_SIZE:
+        raise checking.DataFileError(
+            f"train_inputs: found {len(data['train_inputs'])} windows; expected at least "
+            f"{BATCH_SIZE}. Make the data again from a longer text, or with larger --windows."
+        )
+    notebook = load_definitions(data, path)
+    rng = np.random.RandomState(seed)
+    context_len = data["train_inputs"].shape[1]
+    model = notebook["Model"].random_init(
+        data["vocab"], context_len, EMBEDDING_DIM, NUM_HID, rng, dtype=np.float64
+    )
+    params = vars(model.params)
+    velocity = {name: np.zeros_like(value) for name, value in params.items()}
+    order = rng.permutation(len(data["train_inputs"]))
+    masks = model.sample_input_mask(len(order), rng)
+    starts = range(0, len(order) - BATCH_SIZE + 1, BATCH_SIZE)[:n_steps]
+    with threadpool_limits(limits=1, user_api="blas"):
+        for start in tqdm(starts, "training", leave=False):
+            rows = slice(start, start + BATCH_SIZE)
+            gradient = gradient_of(model, data["train_inputs"][order[rows]], masks[rows])
+            for name, value in params.items():
+                velocity[name] *= MOMENTUM
+                velocity[name] -= LEARNING_RATE / BATCH_SIZE * getattr(gradient, name)
+                value += velocity[name]
+    rounded = {name: np.round(value, DECIMALS) for name, value in params.items()}
+    return {"vocab": data["vocab"], **rounded}
+
+
+def gradient_of(model, inputs, mask):
+    """Gradient of the summed loss, a Params.
+
+    inputs, mask: (B, N) word indices, and 1 at the position that is masked.
+    """
+    masked = inputs * (1 - mask)
+    targets = model.indicator_matrix(inputs * mask)
+    activations = model.compute_activations(masked)
+    derivative = model.compute_loss_derivative(
+        activations.output_layer, targets, mask[:, :, np.newaxis]
+    )
+    return model.back_propagate(masked, activations, derivative)
+
+
+def seed_of(term):
+    """The seed of a term's partially trained model; term: a str such as "2026"."""
+    return int.from_bytes(hashlib.sha256(term.encode()).digest()[:4], "big")
+
+
+def answer_key(data, partially_trained, path=NOTEBOOK):
+    """The lines that `print_gradients` prints with the reference solution.
+
+    Args:
+        data, partially_trained: dicts as `checking` loads them.
+        path: of the reference notebook.
+
+    Raises NotebookError.
+    """
+    notebook = load_definitions(data, path)
+    names = notebook["Params"].__dataclass_fields__
+    params = notebook["Params"](**{name: partially_trained[name] for name in names})
+    model = notebook["Model"](params, data["vocab"])
+    inputs = data["train_inputs"][:EXAMPLE_SIZE]
+    mask = model.sample_input_mask(len(inputs), np.random.RandomState(0))
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        checking.print_gradients(model, inputs, mask)
+    return printed.getvalue().splitlines()
+
+
+def add_key_arguments(parser):
+    """Add the options that an answer key depends on, which `read_key` reads."""
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument("--term", type=term_name, help="the term of the release, such as 2026")
+    model.add_argument(
+        "--partially-trained", type=Path, default=PARTIALLY_TRAINED, help="default: %(default)s"
+    )
+    parser.add_argument("--data", type=Path, default=DATA, help="default: %(default)s")
+    parser.add_argument(
+        "--notebook", type=Path, default=NOTEBOOK, help="the reference; default: %(default)s"
+    )
+
+
+def key_inputs(arguments):
+    """The files that `read_key` reads: pairs (what it is, path)."""
+    model = None if arguments.term else arguments.partially_trained
+    return [
+        ("the notebook", arguments.notebook),
+        ("the data", arguments.data),
+        ("the partially trained model", model),
+    ]
+
+
+def read_key(arguments):
+    """The lines of the answer key, and the bytes of partially_trained.pk, of a command line.
+
+    The model is that of the term, if there is one, and that of the file otherwise.
+    Raises DataFileError, NotebookError and OSError.
+    """
+    data = checking.load_data(arguments.data)
+    if arguments.term:
+        model = partially_train(data, seed=seed_of(arguments.term), path=arguments.notebook)
+        content = pickle.dumps(model, PICKLE_PROTOCOL)
+    else:
+        model = checking.load_partially_trained(arguments.partially_trained, data["vocab"])
+        content = arguments.partially_trained.read_bytes()
+    return answer_key(data, model, arguments.notebook), content
+
+
+@clear_exit(checking.DataFileError, NotebookError)
+def main():
+    parser = command_parser(__doc__)
+    add_key_arguments(parser)
+    lines, _ = read_key(parser.parse_args())
+    print(*lines, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+from tools.release.students_zip import main
+
+main()
