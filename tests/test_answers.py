@@ -1,10 +1,12 @@
 """Every figure that a reference answer or the README cites, against what the notebook printed."""
 
+import ast
 import re
 
 import numpy as np
 import pytest
 
+from tests import zoo
 from tools.common import ROOT
 from tools.notebook import code_cells, grade_id, printed
 from tools.questions import QUESTIONS
@@ -163,6 +165,15 @@ def test_glove_mixes_what_the_masked_model_keeps_apart(fresh_run, notebook):
     clusters = notebook.cluster_words(embeddings["masked model"])
     assert len({clusters[vocab.index(word)] for word in ["bread", "book", "park"]}) > 1
     assert len({clusters[vocab.index(word)] for word in ["anna", "mother"]}) > 1
+
+
+@pytest.mark.slow
+def test_the_curves_of_the_bug_zoo_are_those_of_its_bugs(saved_notebook, notebook):
+    (source,) = [cell.source for cell in code_cells(saved_notebook) if "ZOO = [" in cell.source]
+    shown = ast.literal_eval(source[source.index("[") : source.index("\n]") + 2])
+    curves = [zoo.curve(notebook, kind) for kind in zoo.kinds(notebook).values()]
+    assert np.allclose(shown, curves, atol=0.05)
+    assert min(shown, key=lambda curve: curve[-1]) is shown[3]  # the right one is best
 
 
 def test_readme_cites_the_saved_cross_entropies(output):

@@ -277,7 +277,7 @@ def test_an_epoch_holds_every_window_once_and_the_epochs_mask_all_positions(smal
 
 
 def test_training_reports_learns_and_repeats_itself(small, capsys):
-    model = small.train(4, 6, epochs=10, learning_rate=0.05)  # 1000 mini-batches
+    model = small.train(4, 6, epochs=10)  # 1000 mini-batches
     printed = capsys.readouterr().out
     assert len(model.train_losses) == 10 and len(model.valid_losses) == 1
     line = " ".join(f"{loss:.3f}" for loss in model.train_losses)
@@ -287,7 +287,7 @@ def test_training_reports_learns_and_repeats_itself(small, capsys):
         loss = model.evaluate(small.data[f"{split}_inputs"])
         assert f"final {name:<10} cross-entropy: {loss:.3f}\n" in printed
     assert model.train_losses[-1] < model.train_losses[0]
-    again = small.train(4, 6, epochs=10, learning_rate=0.05)
+    again = small.train(4, 6, epochs=10)
     for name in NAMES:
         assert np.array_equal(getattr(model.params, name), getattr(again.params, name))
 
@@ -299,6 +299,25 @@ def test_training_moves_the_embedding_of_the_mask_token(small):
     trained = small.train(4, 6, epochs=1, seed=0).params
     moved = np.abs(trained.word_embedding_weights - start.word_embedding_weights).max(axis=1)
     assert np.all(moved > 1e-4)
+
+
+def test_embeddings_are_kept_at_moments_of_the_training(small):
+    model = small.train(4, 6, epochs=2)
+    assert list(model.embeddings) == [1, 4, 20, 200]
+    assert np.array_equal(model.embeddings[200], model.params.word_embedding_weights)
+    assert not np.array_equal(model.embeddings[1], model.embeddings[200])
+
+
+def test_random_feedback_changes_only_what_goes_back_through_it(small):
+    derivative = forward(small)[3]
+    arguments = small.inputs * (1 - small.mask), forward(small)[1], derivative
+    right = small.model.back_propagate(*arguments)
+    small.V, small.N = SMALL_V, SMALL_N
+    wrong = small.Feedback(small.model.params, small.vocab).back_propagate(*arguments)
+    changed = {
+        name for name in NAMES if not np.allclose(getattr(right, name), getattr(wrong, name))
+    }
+    assert changed == {"word_embedding_weights", "embed_to_hid_weights", "hid_bias"}
 
 
 def test_an_interrupt_ends_the_training(small, monkeypatch):
