@@ -283,7 +283,6 @@ def clean(notebook):
     These are progress bars, time stamps and the state of widgets.
     """
     notebook.metadata.pop("widgets", None)
-    notebook.metadata["language_info"] = {"name": "python"}
     for cell in code_cells(notebook):
         cell.metadata.pop("execution", None)
         cell.outputs = [

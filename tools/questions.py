@@ -64,7 +64,8 @@ QUESTIONS = (
             "closer than the validation windows repeat them, or the counts leave nothing more to "
             "fit",
             "1: which model is better, and why: word order makes the matrix unsymmetric, which the "
-            "symmetric model cannot represent, whatever its d",
+            "symmetric model cannot represent, whatever its d (that W W^T has no negative "
+            "eigenvalues is the smaller part of its loss, and need not be named)",
         ),
     ),
     Question("2.2.1", "The gradient at the outputs", "compute_loss_derivative", 8),
