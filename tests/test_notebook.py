@@ -292,19 +292,6 @@ def test_the_lowest_versions_of_all_packages_give_the_same(saved_notebook, tmp_p
 
 
 @pytest.mark.slow
-def test_nbconvert_prints_the_same_gradients(saved_notebook, tmp_path):
-    for path in STUDENT_FILES:
-        shutil.copy(path, tmp_path)
-    reduced = copy.deepcopy(saved_notebook)
-    reduced.cells = [cell for cell in reduced.cells if not is_experiment(cell)]
-    nbformat.write(reduced, tmp_path / "hw1_code.ipynb")
-    command = "-m jupyter nbconvert --to notebook --execute --inplace hw1_code.ipynb".split()
-    subprocess.run([sys.executable, *command], cwd=tmp_path, check=True, capture_output=True)
-    executed = nbformat.read(tmp_path / "hw1_code.ipynb", as_version=4)
-    assert saved_gradients(executed) == saved_gradients(saved_notebook)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "vocab_size, n_windows", [(120, (20_000, 3000, 2000)), (12, (400, 60, 60))]
 )
