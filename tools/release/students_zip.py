@@ -1,22 +1,6 @@
-"""Make the zip for students: the notebook without its solutions, and all that they need.
+"""What is in the zip for students: the notebook without its solutions, and all that they need."""
 
-    python -m tools.release.students_zip -o hw1.zip
-    python -m tools.release.students_zip -o hw1.zip --term 2026 --key key.txt --staff staff
-
-Solutions become stubs that name their question, answers become "YOUR ANSWER HERE", outputs go.
-Before the zip is written, all its files are searched for expressions of the solutions, sentences
-and figures of the answers, and printed gradients; if one is found, nothing is written.
-
-With --term the zip holds a partially trained model of that term's own, so the printed gradients of
-other terms are no help. The same term makes the same bytes again. --staff writes a folder for the
-staff: the reference notebook, run from top to bottom on the files of this release, so that it
-prints the gradients of this term; the run takes two minutes. Students must not get it, nor the key.
-"""
-
-import argparse
 import copy
-import logging
-import shlex
 from pathlib import Path
 
 from nbgrader.nbgraderformat import ValidationError
@@ -31,46 +15,36 @@ from nbgrader.preprocessors import (
 )
 from tqdm import tqdm
 
-import checking
-from tools.common import (
-    DATA,
-    NOTEBOOK,
-    PARTIALLY_TRAINED,
-    ROOT,
-    SENTENCES,
-    clear_exit,
-    require_different_files,
-    require_writable,
-    room_files,
-    write_atomically,
-    zip_bytes,
-)
-from tools.notebook import NotebookError, clean, notebook_bytes, read_notebook, run
-from tools.pdf import __main__ as make_pdf
+from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, SENTENCES, room_files
+from tools.notebook import HANDED_OUT, clean, notebook_bytes
 from tools.questions import QUESTIONS
-from tools.reference import add_key_arguments, key_inputs, read_key
 from tools.release.leaks import (
-    figure_traces,
     find_traces,
+    gradient_traces,
     notebook_traces,
     pdf_text,
+    prose_traces,
     text_of,
     text_traces,
 )
+from tools.rubric import RUBRIC
 
-FOLDER = "hw1"  # in the zip
 README = Path(__file__).with_name("student_readme.md")
-REQUIREMENTS = "tools/requirements.txt"
-COPIED = ("requirements.txt", "LICENSE", "written/problems.pdf")
-STUDENT_FILES = (
+COURSE = ROOT / "written" / "course.md"  # deadline and policies
+COURSE_PLACE = "<!-- course -->\n"  # in the README
+COPIED = (
+    "requirements.txt",
+    "LICENSE",
+    "written/problems.pdf",
     "checking.py",
-    "data_files.py",
     "tools/__init__.py",
     "tools/common.py",
     "tools/notebook.py",
     "tools/questions.py",
     "tools/pdf",
 )
+REQUIREMENTS = "tools/requirements.txt"
+PDF_PACKAGES = ("pypandoc-binary", "pypdf", "typst")  # that only tools/pdf needs
 
 
 class ReleaseError(ValueError):
@@ -80,18 +54,18 @@ class ReleaseError(ValueError):
 # The notebook
 
 
-MESSAGES = {
-    question.grade_id: f'"{question.number}: {question.title} (not written yet)"'
-    for question in QUESTIONS
-}
-
-
 class ClearNamedSolutions(ClearSolutions):
     """nbgrader's preprocessor, with stubs that name the question."""
 
     def preprocess_cell(self, cell, resources, cell_index):
-        message = MESSAGES.get(cell.metadata.get("nbgrader", {}).get("grade_id"), "")
-        self.code_stub = {"python": f"# YOUR CODE HERE\nraise NotImplementedError({message})"}
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        messages = (
+            f'"{question.number}: {question.title} (not written yet)"'
+            for question in QUESTIONS
+            if question.grade_id == grade_id
+        )
+        stub = f"# YOUR CODE HERE\nraise NotImplementedError({next(messages, '')})"
+        self.code_stub = {"python": stub}
         return super().preprocess_cell(cell, resources, cell_index)
 
 
@@ -146,8 +120,20 @@ def student_version(reference):
 
 
 def student_requirements():
-    """Text of tools/requirements.txt for students: the notebook's, and what makes the PDF."""
-    return "\n".join(["-r ../requirements.txt", *make_pdf.PACKAGES.values(), ""])
+    """Text of tools/requirements.txt for students: the notebook's packages and those for the PDF.
+
+    The versions are those of the staff.
+    """
+    lines = (ROOT / REQUIREMENTS).read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith(("-r", *PDF_PACKAGES)))
+
+
+def student_readme(has_sentences):
+    """Text of the README, with what the course has written about deadlines and policies."""
+    course = COURSE.read_text(encoding="utf-8") + "\n" if COURSE.is_file() else ""
+    lines = README.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = (line for line in lines if has_sentences or SENTENCES.name not in line)
+    return "".join(kept).replace(COURSE_PLACE, course)
 
 
 def student_files(reference, data, partially_trained, sentences=None):
@@ -156,19 +142,43 @@ def student_files(reference, data, partially_trained, sentences=None):
     Args:
         reference: node of the reference notebook.
         data, partially_trained, sentences: bytes of the three files; sentences may be missing.
+
+    Raises ReleaseError as `student_version` does, OSError.
     """
-    readme = README.read_text(encoding="utf-8").splitlines(keepends=True)
-    names = [*COPIED, *room_files(*STUDENT_FILES)]
-    files = {name: (ROOT / name).read_bytes() for name in names}
+    files = {name: (ROOT / name).read_bytes() for name in room_files(*COPIED)}
+    notebook = notebook_bytes(student_version(reference))
+    files[NOTEBOOK.name] = notebook
+    # By this copy the tools tell what a student has written.
+    files[HANDED_OUT.relative_to(ROOT).as_posix()] = notebook
     files[REQUIREMENTS] = student_requirements().encode()
-    files[NOTEBOOK.name] = notebook_bytes(student_version(reference))
+    files["README.md"] = student_readme(sentences is not None).encode()
     files[DATA.name] = data
     files[PARTIALLY_TRAINED.name] = partially_trained
     if sentences is not None:
         files[SENTENCES.name] = sentences
-    kept = (line for line in readme if sentences is not None or SENTENCES.name not in line)
-    files["README.md"] = "".join(kept).encode()
     return files
+
+
+def window_not_in(text, data):
+    """A window of the data that stands in no line of a text, as str; None if there is none.
+
+    The data were made from a text only if all their windows are in it.
+
+    Args:
+        text: sentences, one a line, tokens separated by spaces.
+        data: dict as `checking.load_data` returns it.
+    """
+    word_index = {word: index for index, word in enumerate(data["vocab"])}
+    N = data["train_inputs"].shape[1]
+    in_text = set()
+    for line in text.splitlines():
+        indices = [word_index.get(token, 0) for token in line.split()]
+        in_text.update(zip(*(indices[start:] for start in range(N))))
+    for split in ("train", "valid", "test"):
+        for window in data[f"{split}_inputs"].tolist():
+            if tuple(window) not in in_text:
+                return " ".join(data["vocab"][index] for index in window)
+    return None
 
 
 # The search for solutions
@@ -181,14 +191,15 @@ def traces_of_solutions(reference, key_lines):
     Raises ReleaseError if a solution is not Python.
     """
     try:
-        traces = list(notebook_traces(reference))
+        traces = notebook_traces(reference)
     except SyntaxError as error:
         raise ReleaseError(
             f"a solution has the line {error.text.strip()!r}, which is not Python ({error.msg}): "
-            "mend it, and put whole statements between the markers"
+            "correct it, and put whole statements between the markers"
         ) from error
-    for line in key_lines:
-        traces += figure_traces(line.split()[-1], f"the printed {line.split()[0]}")
+    traces += gradient_traces(key_lines)
+    for number, points in RUBRIC.items():
+        traces += prose_traces(points, f"the rubric of question {number}")
     problems, solutions = (
         [
             (ROOT / "written" / f"{name}.md").read_text(encoding="utf-8"),
@@ -209,95 +220,3 @@ def require_no_traces(files, traces):
                 f"{name} holds {len(found)} traces of solutions, such as {found[0].text[:80]!r} of "
                 f"{found[0].origin}: take them out, or between the markers of a solution"
             )
-
-
-# The command
-
-
-def staff_names():
-    """Names of the files in the folder for the staff, the notebook last."""
-    return ["checking.py", "data_files.py", DATA.name, PARTIALLY_TRAINED.name, NOTEBOOK.name]
-
-
-def write_staff_folder(folder, reference, files):
-    """Write the reference notebook with the outputs of a run on the files of a release.
-
-    files: dict from names to bytes, as `student_files` returns it.
-    Raises NotebookError if a cell fails, OSError.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in staff_names()[:-1]:
-        write_atomically(folder / name, files[name])
-    notebook = copy.deepcopy(reference)
-    run(notebook, folder)
-    clean(notebook)
-    write_atomically(folder / NOTEBOOK.name, notebook_bytes(notebook))
-
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("-o", "--output", required=True, type=Path, help="the zip for students")
-    add_key_arguments(parser)
-    add("--sentences", type=Path, help="the text of --data; other data are released without it")
-    add("--key", type=Path, metavar="FILE", help="write the answer key, for staff")
-    add("--staff", type=Path, metavar="FOLDER", help="write the executed reference, for staff")
-    return parser.parse_args()
-
-
-def key_command(arguments):
-    """The command that prints the answer key of a term."""
-    command = ["python", "-m", "tools.reference", "--term", arguments.term]
-    if arguments.data.resolve() != DATA:
-        command += ["--data", str(arguments.data)]
-    if arguments.notebook.resolve() != NOTEBOOK:
-        command += ["--notebook", str(arguments.notebook)]
-    return shlex.join(command)
-
-
-def require_outputs(arguments, sentences):
-    """Raise an error if a file cannot be written, or would overwrite another one.
-
-    Raises SameFileError, ReleaseError and OSError.
-    """
-    staff = arguments.staff
-    outputs = [("-o", arguments.output), ("--key", arguments.key), ("--staff", staff)]
-    outputs += [("--staff", staff / name) for name in (staff_names() if staff else ())]
-    require_different_files(outputs, [*key_inputs(arguments), ("the text", sentences)])
-    for path in (arguments.output, arguments.key):
-        if path is not None:
-            require_writable(path)
-    if staff is not None and staff.exists() and not staff.is_dir():
-        raise ReleaseError(f"{staff}: found a file; expected a folder, or the name of a new one")
-
-
-@clear_exit(ReleaseError, NotebookError, checking.DataFileError)
-def main():
-    arguments = parse_arguments()
-    logging.disable()  # nbgrader logs what it also raises
-    sentences = arguments.sentences or (SENTENCES if arguments.data.resolve() == DATA else None)
-    require_outputs(arguments, sentences)
-    reference = read_notebook(arguments.notebook)
-    sentences_bytes = sentences.read_bytes() if sentences else None
-    key_lines, model_bytes = read_key(arguments)
-    files = student_files(reference, arguments.data.read_bytes(), model_bytes, sentences_bytes)
-    traces = traces_of_solutions(reference, key_lines)
-    require_no_traces(files, traces)
-
-    zipped = zip_bytes({f"{FOLDER}/{name}": content for name, content in files.items()})
-    write_atomically(arguments.output, zipped)
-    print(f"{arguments.output}: {len(files)} files, without any of {len(traces)} solution traces")
-    if arguments.key:
-        write_atomically(arguments.key, "\n".join([*key_lines, ""]).encode())
-        print(f"{arguments.key}: the answer key, for staff")
-    elif arguments.term:
-        print(f"the answer key, for staff:  {key_command(arguments)}")
-    if arguments.staff:
-        write_staff_folder(arguments.staff, reference, files)
-        print(f"{arguments.staff}: the reference notebook with this release's outputs, for staff")
-
-
-if __name__ == "__main__":
-    main()
