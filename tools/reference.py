@@ -181,7 +181,7 @@ def read_key(arguments):
     """The lines of the answer key, and the bytes of partially_trained.pk, of a command line.
 
     The model is that of the term, if there is one, and that of the file otherwise.
-    Raises DataFileError, NotebookError, also if the reference solution fails its own checks, OSError.
+    Raises DataFileError, OSError, and NotebookError, also if the reference fails its own checks.
     """
     data = checking.load_data(arguments.data)
     if arguments.term:

@@ -14,7 +14,7 @@ staff: the reference notebook, run from top to bottom on the files of this relea
 prints the gradients of this term. Students must not get it, nor the key.
 
 The text goes into the zip if the data were made from it: the file of --sentences, or else
-raw_sentences.txt beside the data.
+raw_sentences.txt beside the data. So does a file LICENSE-DATA beside the data.
 """
 
 import copy
@@ -37,6 +37,7 @@ from tools.common import (
 from tools.notebook import NotebookError, clean, notebook_bytes, read_notebook, run
 from tools.reference import add_key_arguments, key_inputs, read_key
 from tools.release.students_zip import (
+    DATA_LICENCE,
     ReleaseError,
     require_no_traces,
     student_files,
@@ -129,7 +130,11 @@ def main():
     reference = read_notebook(arguments.notebook)
     key_lines, model = read_key(arguments)
     text, about_text = choose_text(arguments)
-    files = student_files(reference, arguments.data.read_bytes(), model, text)
+    licence = arguments.data.with_name(DATA_LICENCE)
+    data_files = {DATA.name: arguments.data.read_bytes(), PARTIALLY_TRAINED.name: model}
+    data_files |= {SENTENCES.name: text} if text is not None else {}
+    data_files |= {DATA_LICENCE: licence.read_bytes()} if licence.is_file() else {}
+    files = student_files(reference, data_files)
     traces = traces_of_solutions(reference, key_lines)
     require_no_traces(files, traces)
 

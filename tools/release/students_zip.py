@@ -15,7 +15,7 @@ from nbgrader.preprocessors import (
 )
 from tqdm import tqdm
 
-from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, SENTENCES, room_files
+from tools.common import NOTEBOOK, ROOT, SENTENCES, room_files
 from tools.notebook import HANDED_OUT, clean, notebook_bytes
 from tools.questions import QUESTIONS
 from tools.release.leaks import (
@@ -32,6 +32,8 @@ from tools.rubric import RUBRIC
 README = Path(__file__).with_name("student_readme.md")
 COURSE = ROOT / "written" / "course.md"  # deadline and policies
 COURSE_PLACE = "<!-- course -->\n"  # in the README
+DATA_LICENCE = "LICENSE-DATA"
+OPTIONAL = (SENTENCES.name, DATA_LICENCE)
 COPIED = (
     "requirements.txt",
     "LICENSE",
@@ -128,34 +130,34 @@ def student_requirements():
     return "".join(line for line in lines if line.startswith(("-r", *PDF_PACKAGES)))
 
 
-def student_readme(has_sentences):
-    """Text of the README, with what the course has written about deadlines and policies."""
+def student_readme(data_files):
+    """Text of the README, with what the course has written about deadlines and policies.
+
+    A line about a file that may be missing, and is missing, is left out.
+    """
     course = COURSE.read_text(encoding="utf-8") + "\n" if COURSE.is_file() else ""
     lines = README.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = (line for line in lines if has_sentences or SENTENCES.name not in line)
+    absent = set(OPTIONAL) - set(data_files)
+    kept = (line for line in lines if not any(name in line for name in absent))
     return "".join(kept).replace(COURSE_PLACE, course)
 
 
-def student_files(reference, data, partially_trained, sentences=None):
+def student_files(reference, data_files):
     """Contents of the zip: a dict from a name to bytes.
 
     Args:
         reference: node of the reference notebook.
-        data, partially_trained, sentences: bytes of the three files; sentences may be missing.
+        data_files: dict from a name to bytes: data.pk and partially_trained.pk; raw_sentences.txt
+            and LICENSE-DATA may be missing.
 
     Raises ReleaseError as `student_version` does, OSError.
     """
-    files = {name: (ROOT / name).read_bytes() for name in room_files(*COPIED)}
-    notebook = notebook_bytes(student_version(reference))
-    files[NOTEBOOK.name] = notebook
+    files = {name: (ROOT / name).read_bytes() for name in room_files(*COPIED)} | data_files
+    files[NOTEBOOK.name] = notebook_bytes(student_version(reference))
     # By this copy the tools tell what a student has written.
-    files[HANDED_OUT.relative_to(ROOT).as_posix()] = notebook
+    files[HANDED_OUT.relative_to(ROOT).as_posix()] = files[NOTEBOOK.name]
     files[REQUIREMENTS] = student_requirements().encode()
-    files["README.md"] = student_readme(sentences is not None).encode()
-    files[DATA.name] = data
-    files[PARTIALLY_TRAINED.name] = partially_trained
-    if sentences is not None:
-        files[SENTENCES.name] = sentences
+    files["README.md"] = student_readme(data_files).encode()
     return files
 
 
@@ -199,7 +201,8 @@ def traces_of_solutions(reference, key_lines):
         ) from error
     traces += gradient_traces(key_lines)
     for number, points in RUBRIC.items():
-        traces += prose_traces(points, f"the rubric of question {number}")
+        texts = [point.partition(": ")[2] for point in points]  # after the marks
+        traces += prose_traces(texts, f"the rubric of question {number}")
     problems, solutions = (
         [
             (ROOT / "written" / f"{name}.md").read_text(encoding="utf-8"),
