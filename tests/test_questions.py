@@ -1,34 +1,34 @@
-"""The table of questions against the notebook and the handout's marks."""
+"""The table of questions and the rubric against the notebook and the handout's marks."""
 
 import re
 
+from tools.notebook import grade_id
 from tools.questions import QUESTIONS
-
-
-def headings(notebook):
-    """Pairs (number, title, marks) of the questions, from the titles of the sections."""
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    found = re.findall(r"^(##+) (\d\.\d(?:\.\d)?) (.*) \[(\d+) marks?\]", text, re.MULTILINE)
-    return {(level, number): (title, int(marks)) for level, number, title, marks in found}
+from tools.rubric import RUBRIC
 
 
 def test_the_table_agrees_with_the_notebook(saved_notebook):
-    sections = headings(saved_notebook)
+    text = "\n".join(cell.source for cell in saved_notebook.cells if cell.cell_type == "markdown")
+    found = re.findall(r"^(##+ \d\.\d(?:\.\d)?) (.*) \[(\d+) marks?\]", text, re.MULTILINE)
+    sections = {heading: (title, int(marks)) for heading, title, marks in found}
     for question in QUESTIONS:
-        level, number = question.heading.split()
-        assert sections.pop((level, number)) == (question.title, question.marks)
-    assert sections == {
-        ("##", "2.1"): ("GLoVe word representations", 16),
-        ("##", "2.2"): ("A masked language model", 26),
+        assert sections.pop(question.heading) == (question.title, question.marks)
+    assert {heading: marks for heading, (_, marks) in sections.items()} == {
+        "## 2.1": 16,
+        "## 2.2": 26,
     }
-    cells = {
-        c.metadata["nbgrader"]["grade_id"]: c
-        for c in saved_notebook.cells
-        if "nbgrader" in c.metadata
-    }
+    cells = {grade_id(cell): cell for cell in saved_notebook.cells}
     for question in QUESTIONS:
-        assert question.is_written == (cells[question.grade_id].cell_type == "markdown")
+        cell = cells[question.grade_id]
+        assert question.is_written == (cell.cell_type == "markdown")
+        assert cell.metadata.nbgrader.get("points", question.marks) == question.marks
 
 
 def test_the_marks_are_those_of_the_handout():
     assert [question.marks for question in QUESTIONS] == [1, 6, 6, 3, 8, 8, 8, 2, 8]
+
+
+def test_the_rubric_distributes_the_marks_of_the_written_questions():
+    written = {question.number: question.marks for question in QUESTIONS if question.is_written}
+    points = {number: [int(p.partition(":")[0]) for p in texts] for number, texts in RUBRIC.items()}
+    assert {number: sum(marks) for number, marks in points.items()} == written
