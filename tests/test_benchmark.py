@@ -94,7 +94,7 @@ def test_the_sweep_is_both_models_and_cites_the_floor(small, monkeypatch):
     names = vars(small) | {
         "GLOVE_EPOCHS": 5,
         "train_GLoVe": lambda *arguments: (*arguments[:4], 4.5, None),
-        "smallest_loss_GLoVe": lambda *arguments: 3.0,
+        "optimal_losses_GLoVe": lambda *arguments: np.array([[9.0, 0], [4.0, 0], [3.0, 0]]),
     }
     text = benchmark.sweep(names, None, dimensions=[1, 2])
     assert "5 epochs for each d of 1, 2." in text and "at most 50.00% above their floor" in text
