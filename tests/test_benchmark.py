@@ -159,7 +159,7 @@ def test_grading_is_timed_on_copies_of_the_reference(tmp_path, monkeypatch):
     graded = []
 
     def run(command, **options):
-        graded.extend(path.read_text() for path in command[3].glob("hw1_code_*.ipynb"))
+        graded.extend(path.read_text() for path in command[4].glob("hw1_code_*.ipynb"))
 
     monkeypatch.setattr(benchmark.subprocess, "run", run)
     monkeypatch.setattr(benchmark, "seconds", lambda function: function() or 4.0)

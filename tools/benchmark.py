@@ -341,7 +341,15 @@ def grading(notebook, path, n_submissions=SUBMISSIONS):
         for number in range(n_submissions):
             name = f"hw1_code_abc{number:04}.ipynb"
             (submissions / name).write_bytes(Path(path).read_bytes())
-        command = [sys.executable, "-m", "tools.grade", submissions, "-o", Path(folder) / "results"]
+        command = [
+            sys.executable,
+            "-m",
+            "tools.grade",
+            "all",
+            submissions,
+            "-o",
+            Path(folder) / "results",
+        ]
         spent = seconds(lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True))
     row = [f"{n_submissions}", duration(spent), f"{60 * n_submissions / spent:.0f}"]
     return table("Grading", ["submissions", "time", "submissions a minute"], [row])

@@ -100,10 +100,7 @@ def choose_text(arguments):
             return content, f"with the text {path}"
         problem = f"found no {window!r} in its lines, a window of {arguments.data}"
     if arguments.sentences:
-        raise ReleaseError(
-            f"{path}: {problem}; expected the text of the data, a sentence a line, tokens "
-            "separated by spaces"
-        )
+        raise ReleaseError(f"{path}: {problem}; expected the text of which the data were made")
     return None, f"without the text {path}: {problem}"
 
 

@@ -1,8 +1,10 @@
 """What is in the zip for students: the notebook without its solutions, and all that they need."""
 
 import copy
+import unicodedata
 from pathlib import Path
 
+import numpy as np
 from nbgrader.nbgraderformat import ValidationError
 from nbgrader.preprocessors import (
     CheckCellMetadata,
@@ -161,25 +163,29 @@ def student_files(reference, data_files):
     return files
 
 
-def window_not_in(text, data):
-    """A window of the data that stands in no line of a text, as str; None if there is none.
+def untokenized(text):
+    """What tokenizing leaves of a text: lower case, without spaces and control characters."""
+    text = unicodedata.normalize("NFC", text).lower().replace("\u2019", "'")
+    dropped = (c for c in set(text) if unicodedata.category(c)[0] in "ZC" and c != "\n")
+    return text.translate(dict.fromkeys(map(ord, dropped)))
 
-    The data were made from a text only if all their windows are in it.
+
+def window_not_in(text, data, n_windows=1000):
+    """A window of the data that stands in no line of a text, as str; None if none was found.
+
+    Of n_windows random windows all have to be in the text of which the data were made.
 
     Args:
-        text: sentences, one a line, tokens separated by spaces.
+        text: str with a sentence a line, its tokens separated by spaces or not.
         data: dict as `checking.load_data` returns it.
     """
-    word_index = {word: index for index, word in enumerate(data["vocab"])}
-    N = data["train_inputs"].shape[1]
-    in_text = set()
-    for line in text.splitlines():
-        indices = [word_index.get(token, 0) for token in line.split()]
-        in_text.update(zip(*(indices[start:] for start in range(N))))
-    for split in ("train", "valid", "test"):
-        for window in data[f"{split}_inputs"].tolist():
-            if tuple(window) not in in_text:
-                return " ".join(data["vocab"][index] for index in window)
+    text = untokenized(text)
+    windows = np.vstack([data[f"{split}_inputs"] for split in ("train", "valid", "test")])
+    rows = np.random.RandomState(0).randint(len(windows), size=n_windows)
+    for window in windows[rows]:
+        words = [data["vocab"][index] for index in window]
+        if untokenized("".join(words)) not in text:
+            return " ".join(words)
     return None
 
 
