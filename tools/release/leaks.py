@@ -155,7 +155,7 @@ def notebook_text(content):
     return "\n".join(strings(json.loads(content)))
 
 
-@cache  # since it takes a second
+@cache  # since it takes a second, and the tests look at one file often
 def pdf_text(content):
     return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
 

@@ -24,7 +24,6 @@ from tools.release.leaks import (
     find_traces,
     gradient_traces,
     notebook_traces,
-    pdf_text,
     prose_traces,
     text_of,
     text_traces,
@@ -210,14 +209,11 @@ def traces_of_solutions(reference, key_lines):
         texts = [point.partition(": ")[2] for point in points]  # after the marks
         traces += prose_traces(texts, f"the rubric of question {number}")
     problems, solutions = (
-        [
-            (ROOT / "written" / f"{name}.md").read_text(encoding="utf-8"),
-            pdf_text((ROOT / "written" / f"{name}.pdf").read_bytes()),
-        ]
+        (ROOT / "written" / f"{name}.md").read_text(encoding="utf-8")
         for name in ("problems", "solutions")
     )
-    written = [t for text in solutions for t in text_traces(text, "the written solutions")]
-    public = find_traces("\n".join(problems), written)
+    written = text_traces(solutions, "the written solutions")
+    public = find_traces(problems, written)
     return traces + [trace for trace in written if trace not in public]
 
 
