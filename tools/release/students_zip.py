@@ -47,7 +47,7 @@ COPIED = (
     "tools/pdf",
 )
 REQUIREMENTS = "tools/requirements.txt"
-PDF_PACKAGES = ("pypandoc-binary", "pypdf", "typst")  # that only tools/pdf needs
+PDF_PACKAGES = ("markdown-it-py", "pypandoc-binary", "pypdf", "typst")  # that only tools/pdf needs
 
 
 class ReleaseError(ValueError):
