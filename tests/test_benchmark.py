@@ -173,14 +173,22 @@ def run_main(monkeypatch, *arguments):
     benchmark.main()
 
 
+def test_both_checks_are_timed(notebook, monkeypatch):
+    timed = {}
+    monkeypatch.setattr(
+        benchmark, "seconds", lambda check: timed.setdefault(check, check() or len(timed) + 1.0)
+    )
+    text = benchmark.checks(vars(notebook), benchmark.NOTEBOOK)
+    assert rows(text) == [["`check_gradients`", "1 s"], ["`check_GLoVe_gradients`", "2 s"]]
+
+
 def test_the_command_writes_what_it_prints(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(benchmark, "OUTPUT", tmp_path / "all.md")
-    monkeypatch.setattr(benchmark, "SECTIONS", {"checks": benchmark.checks})
+    monkeypatch.setattr(benchmark, "SECTIONS", {"one": lambda *_: "some", "two": lambda *_: "more"})
     run_main(monkeypatch)
-    printed = capsys.readouterr().out
-    assert "`check_gradients`" in printed
+    assert capsys.readouterr().out == "some\n\nmore\n\n"
     text = (tmp_path / "all.md").read_text()
-    assert printed.strip() in text and f"NumPy {np.__version__}" in text
+    assert text.endswith("\n\nsome\n\nmore\n") and f"NumPy {np.__version__}" in text
 
 
 def test_some_sections_are_written_only_where_a_file_is_named(monkeypatch, capsys, tmp_path):

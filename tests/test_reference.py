@@ -69,19 +69,23 @@ def test_the_key_and_the_model_are_those_of_the_term_or_of_the_file(data, usual,
 
 
 @pytest.mark.parametrize(
-    ("function", "wrong"),
+    ("function", "array", "wrong"),
     [
-        ("compute_loss_derivative", "Model.compute_loss_derivative = lambda self, y, *_: 0 * y"),
-        ("grad_GLoVe", "def grad_GLoVe(*arguments):\n    return arguments[:4]"),
+        (
+            "compute_loss_derivative",
+            "loss_derivative",
+            "Model.compute_loss_derivative = lambda self, y, *_: 0 * y",
+        ),
+        ("grad_GLoVe", "grad_W", "def grad_GLoVe(*arguments):\n    return arguments[:4]"),
     ],
 )
 def test_a_reference_that_fails_its_own_check_gives_no_key(
-    data, usual, saved_notebook, tmp_path, function, wrong
+    data, usual, saved_notebook, tmp_path, function, array, wrong
 ):
     require_right_gradients(data, usual)
     other, path = copy.deepcopy(saved_notebook), tmp_path / "other.ipynb"
     cell = next(c for c in code_cells(other) if f"def {function}(" in c.source)
     cell.source += f"\n\n\n{wrong}\n"
     nbformat.write(other, path)
-    with pytest.raises(NotebookError, match=f"fails its own check: .*{function}"):
+    with pytest.raises(NotebookError, match=f"fails its own check: .*{array}"):
         read("--notebook", path)

@@ -159,14 +159,12 @@ for cell in cells:
             exec("".join(cell["source"]), namespace)
         except Exception as error:
             print(f"{type(error).__name__}: {error}")
-            break
 """  # what a student sees of the cells that take no long time
 
 
 def test_it_runs_in_the_students_folder_to_the_first_stub(folder):
     printed = run_python(folder / "hw1", "-c", RUN_CELLS, NOTEBOOK.name)
-    error = printed[printed.index("Error: ") - 30 :]
-    assert "GradientCheckError: grad_GLoVe" in error and "is not written yet" in error
+    assert "GradientCheckError: " in printed and "grad_GLoVe is not written yet" in printed
 
 
 def test_with_the_solutions_it_passes_all_checks_and_prints_the_key(
