@@ -59,26 +59,6 @@ def test_a_file_is_the_old_one_if_its_writer_is_stopped(tmp_path, monkeypatch, s
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path):
-    """A process that is killed at any moment leaves the whole old file or the whole new one."""
-    path = tmp_path / "some.pk"
-    code = f"""
-from tools.common import write_atomically
-print("begun", flush=True)
-while True:
-    write_atomically({str(path)!r}, b"a" * 10**6)
-    write_atomically({str(path)!r}, b"b" * 10**6)
-"""
-    for wait in (0.01, 0.02, 0.05):
-        process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
-        process.stdout.readline()
-        time.sleep(wait)
-        process.kill()
-        process.communicate()
-        if path.exists():
-            assert path.read_bytes() in (b"a" * 10**6, b"b" * 10**6)
-
-
 def test_a_pipe_or_a_device_is_written_to_and_stays_one(tmp_path):
     reading, writing = os.pipe()
     write_atomically(f"/dev/fd/{writing}", b"text")
@@ -118,6 +98,8 @@ def test_the_files_of_a_room_are_all_but_compiled_ones():
     )
     assert found == sorted(found)
     assert not [name for name in found if "__pycache__" in name]
+    with pytest.raises(FileNotFoundError, match="tools/none: found no file"):
+        room_files("checking.py", "tools/none")
 
 
 # Command lines
