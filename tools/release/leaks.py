@@ -5,8 +5,8 @@ A trace is one of three kinds:
 - *code*: an expression that the solution of a question computes, with whatever spaces. Names,
   attributes and calls of provided functions compute nothing, so a line such as `return`,
   `print_gradients()` or `hidden_layer = activations.hidden_layer` gives nothing away;
-- *prose*: a sentence of an answer or of the rubric, or a comment of a solution, of at least 20
-  letters and digits, whatever the markup, the punctuation and the capitals;
+- *prose*: a sentence of an answer that is too long to stand elsewhere by chance, a comment of a
+  solution, or a point of the rubric, whatever the markup, the punctuation and the capitals;
 - *gradient*: a value that `print_gradients` prints, whatever its sign, its exponent and its point.
 
 Other numbers are no traces. A text may hold the same ones by chance, and those that an answer cites
@@ -26,7 +26,8 @@ from typing import NamedTuple
 
 from pypdf import PdfReader
 
-LEAST_LETTERS = 20
+SHORTEST_SENTENCE = 40  # letters and digits; "Two things are easily missed." is no secret
+SHORTEST_COMMENT = 20
 SENTENCE_END = re.compile(r"(?<=[.:;?!])\s+|\$\$|\n\s*\n")
 DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?=(?:e[+-]?\d+)?(?!\w))")
 SOLUTION = re.compile(r"^.*BEGIN SOLUTION.*\n((?:.*\n)*?).*END SOLUTION", re.MULTILINE)
@@ -92,17 +93,18 @@ def expressions(source):
                 yield ast.get_source_segment(source, node.value)
 
 
-def prose_traces(sentences, origin):
+def prose_traces(texts, origin, shortest=SHORTEST_COMMENT):
+    """Traces of those texts that have enough letters and digits."""
     return [
-        Trace("prose", sentence.strip(), origin)
-        for sentence in sentences
-        if len(letters_and_digits(sentence)) >= LEAST_LETTERS
+        Trace("prose", text.strip(), origin)
+        for text in texts
+        if len(letters_and_digits(text)) >= shortest
     ]
 
 
 def text_traces(text, origin):
     """Traces of an answer in words."""
-    return prose_traces(SENTENCE_END.split(text), origin)
+    return prose_traces(SENTENCE_END.split(text), origin, SHORTEST_SENTENCE)
 
 
 def code_traces(source, origin):
