@@ -328,7 +328,12 @@ def test_a_printed_gradient_is_found_in_any_form(traces, key_lines, form):
 def test_short_sentences_and_other_numbers_are_no_traces(traces):
     assert notebook_traces(short_answer("Neither is sharp. On our corpus: it is 8534.")) == []
     assert (
-        len(notebook_traces(short_answer("A sentence that is long enough to be known, so."))) == 1
+        len(
+            notebook_traces(
+                short_answer("This sentence is long enough, and nobody else writes it.")
+            )
+        )
+        == 1
     )
     numbers = " ".join(map(str, range(100_000)))  # of a text with numbers, whatever they are
     assert find_traces(f"{numbers} 0.5 0.0 0.000000e+00 3.14159", traces) == []
