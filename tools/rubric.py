@@ -17,8 +17,8 @@ RUBRIC = {  # by the number of the question
         "1: why more dimensions need not help: they fit the counts of the training windows closer "
         "than the validation windows repeat them, or the counts leave nothing more to fit",
         "1: which model is better, and why: word order makes the matrix unsymmetric, which the "
-        "symmetric model cannot represent, whatever its d (that W W^T has no negative eigenvalues is "
-        "the smaller part of its loss, and need not be named)",
+        "symmetric model cannot represent, whatever its d (that W W^T has no negative eigenvalues "
+        "is the smaller part of its loss, and need not be named)",
     ),
     "2.3": (
         "2: clusters in the map of the masked model, and what their words have in common",
