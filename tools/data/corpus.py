@@ -21,6 +21,7 @@ NOTHING = "nothing"
 SEED = 1
 HOW_MANY = 97_000  # sentences: they hold the windows of data.pk and a few per cent more
 SHORTEST, LONGEST = 4, 40  # tokens of a sentence, punctuation included
+RANKED = list(itertools.accumulate(1 / rank**0.5 for rank in range(1, 41)))  # weights in "a|b|c"
 MOST_DRAWS = 1000  # in vain, for one sentence, before the grammar is called wrong
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
@@ -280,7 +281,8 @@ class Sampler:
 
     def _pick(self, options, sums):
         """One of `options`, whose weights have the running sums `sums`."""
-        return options[bisect(sums, self.random() * sums[-1], hi=len(options) - 1)]
+        last = len(options) - 1
+        return options[bisect(sums, self.random() * sums[last], hi=last)]
 
     def _expand(self, symbol, words):
         """Append to `words` what a random alternative of `symbol` stands for."""
@@ -298,7 +300,7 @@ class Sampler:
             sums = list(itertools.accumulate(values.values()))
             binding[variable] = self._pick(list(values), sums)
         for choice in rule.body:
-            atom = choice[int(self.random() * len(choice))]
+            atom = self._pick(choice, RANKED)
             if isinstance(atom, Symbol):
                 self._expand(_ground(atom, binding), words)
             elif atom != NOTHING:
