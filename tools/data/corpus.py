@@ -336,9 +336,5 @@ class Sampler:
 def sample_corpus(grammar, how_many=HOW_MANY, seed=SEED):
     """`how_many` sentences of a Grammar, one a line, words separated by spaces. Raises GrammarError."""
     sampler = Sampler(grammar, seed)
-    sentences = {}  # a dict keeps their order
-    with tqdm(total=how_many, desc="sentences", leave=False, disable=None) as bar:
-        while len(sentences) < how_many:
-            sentences[" ".join(sampler.sentence())] = None
-            bar.update(len(sentences) - bar.n)
-    return "".join(f"{sentence}\n" for sentence in sentences)
+    numbers = tqdm(range(how_many), "sentences", leave=False, disable=None)
+    return "".join(" ".join(sampler.sentence()) + "\n" for _ in numbers)
