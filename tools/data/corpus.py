@@ -64,6 +64,10 @@ class Grammar:
     once: set = field(default_factory=set)  # words that a sentence holds at most once
     alone: list = field(default_factory=list)  # sets of words, a sentence holds at most one of each
 
+    def class_of(self):
+        """{word: name of its lexical class}."""
+        return {word: name for name, words in self.classes.items() for word in words}
+
     def feature_of(self, variable):
         """The values {value: weight} of a variable such as `person` or `person2`, or None."""
         return self.features.get(variable.rstrip("0123456789"))
