@@ -122,7 +122,9 @@ def parse_grammar(text, name="grammar"):
             elif head is not None:
                 _add_rule(grammar, head, [keyword, *words], place)
             else:
-                raise GrammarError(f"{place}: found an indented line, expected 'Symbol =' before it")
+                raise GrammarError(
+                    f"{place}: found an indented line, expected 'Symbol =' before it"
+                )
             continue
         head = columns = None
         if keyword in ("class", "feature"):
@@ -338,7 +340,7 @@ class Sampler:
 
 
 def sample_corpus(grammar, how_many=HOW_MANY, seed=SEED):
-    """`how_many` sentences of a Grammar, one a line, words separated by spaces. Raises GrammarError."""
+    """`how_many` different sentences, one a line, words separated by spaces. Raises GrammarError."""
     sampler = Sampler(grammar, seed)
     sentences = {}  # a dict keeps their order
     with tqdm(total=how_many, desc="sentences", leave=False, disable=None) as bar:
