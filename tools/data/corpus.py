@@ -21,7 +21,7 @@ NOTHING = "nothing"
 SEED = 1
 HOW_MANY = 92_000  # sentences: they hold the windows of data.pk and a few per cent more
 SHORTEST, LONGEST = 4, 40  # tokens of a sentence, punctuation included
-RANKED = list(itertools.accumulate(1 / rank**0.5 for rank in range(1, 41)))  # weights in "a|b|c"
+RANKED = list(itertools.accumulate(1 / rank**0.6 for rank in range(1, 41)))  # weights in "a|b|c"
 MOST_DRAWS = 1000  # in vain, for one sentence, before the grammar is called wrong
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
@@ -318,7 +318,7 @@ class Sampler:
         return (
             SHORTEST <= len(words) <= LONGEST
             and not repeated
-            and all(len(alone.intersection(words)) <= 1 for alone in self.grammar.alone)
+            and all(sum(map(words.count, alone)) <= 1 for alone in self.grammar.alone)
         )
 
     def sentence(self):
