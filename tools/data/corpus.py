@@ -21,8 +21,10 @@ NOTHING = "nothing"
 SEED = 1
 HOW_MANY = 92_000  # sentences: they hold the windows of data.pk and a few per cent more
 SHORTEST, LONGEST = 4, 40  # tokens of a sentence, punctuation included
-RANKED = list(itertools.accumulate(1 / rank**0.6 for rank in range(1, 41)))  # weights in "a|b|c"
-MOST_DRAWS = 1000  # in vain, for one sentence, before the grammar is called wrong
+MOST_CHOICES = 40
+# Running sums of the weights of the options in "a|b|c", the likeliest first.
+RANKED = list(itertools.accumulate(rank**-0.6 for rank in range(1, MOST_CHOICES + 1)))
+MOST_DRAWS = 1000  # in vain, one after the other, before the grammar is called wrong
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
 SYMBOL = re.compile(r"([A-Za-z]\w*)\((\w+(?:,\w+)*)\)|([A-Z]\w*)")
@@ -204,6 +206,10 @@ def _choice(grammar, text, place):
                 "spaces, or some of them with '|' between them"
             )
         atoms.append(symbol or atom)
+    if len(atoms) > MOST_CHOICES:
+        raise GrammarError(
+            f"{place}: found a choice of {len(atoms)}, expected at most {MOST_CHOICES}"
+        )
     return tuple(atoms)
 
 
@@ -321,30 +327,37 @@ class Sampler:
             and all(sum(map(words.count, alone)) <= 1 for alone in self.grammar.alone)
         )
 
-    def sentence(self):
-        """A sentence, a list of words. Raises GrammarError if there seems to be none."""
-        for _ in range(MOST_DRAWS):
-            words = []
-            try:
-                self._expand(Symbol(START), words)
-            except RecursionError:
-                raise GrammarError(
-                    f"{self.grammar.name}: found symbols that never end, expected an end to each"
-                ) from None
-            if self._is_good(words):
-                return words
-        raise GrammarError(
-            f"{self.grammar.name}: found no sentence of {SHORTEST} to {LONGEST} words in "
-            f"{MOST_DRAWS} draws, expected that most are"
-        )
+    def draw(self):
+        """A sentence, a list of words, or None if it would not be good. Raises GrammarError."""
+        words = []
+        try:
+            self._expand(Symbol(START), words)
+        except RecursionError:
+            raise GrammarError(
+                f"{self.grammar.name}: found symbols that never end, expected an end to each"
+            ) from None
+        return words if self._is_good(words) else None
 
 
 def sample_corpus(grammar, how_many=HOW_MANY, seed=SEED):
-    """`how_many` different sentences, one a line, words separated by spaces. Raises GrammarError."""
+    """Different sentences of a Grammar, `how_many` lines of words separated by spaces.
+
+    Raises GrammarError if the grammar has fewer.
+    """
     sampler = Sampler(grammar, seed)
     sentences = {}  # a dict keeps their order
+    in_vain = 0
     with tqdm(total=how_many, desc="sentences", leave=False, disable=None) as bar:
         while len(sentences) < how_many:
-            sentences[" ".join(sampler.sentence())] = None
-            bar.update(len(sentences) - bar.n)
+            words = sampler.draw()
+            line = " ".join(words or [])
+            in_vain = 0 if words and line not in sentences else in_vain + 1
+            if in_vain == MOST_DRAWS:
+                raise GrammarError(
+                    f"{grammar.name}: found {len(sentences)} different sentences of {SHORTEST} to "
+                    f"{LONGEST} words, expected {how_many}"
+                )
+            if in_vain == 0:
+                sentences[line] = None
+                bar.update()
     return "".join(f"{sentence}\n" for sentence in sentences)
