@@ -157,7 +157,7 @@ def split_windows(sentences, vocab, n_windows=WINDOWS, context_len=CONTEXT_LEN, 
     distinct = list(copies)
     order = rng.permutation(len(distinct))
     splits = []
-    with tqdm(order, desc="windows", unit="sentence", leave=False) as bar:
+    with tqdm(order, "windows", leave=False, disable=None) as bar:
         numbers = iter(bar)
         for wanted in n_windows:
             windows = []
