@@ -17,7 +17,8 @@ import pytest
 
 from tests.conftest import STUDENT_FILES
 from tools.common import NOTEBOOK, ROOT, SENTENCES
-from tools.data.quality import load_classes, same_class_share
+from tools.data.corpus import load_grammar
+from tools.data.quality import same_class_share
 from tools.data.windows import make_data, read_sentences
 from tools.notebook import EXPERIMENT, code_cells, grade_id, printed, run
 from tools.questions import QUESTIONS
@@ -224,7 +225,8 @@ def test_a_run_in_a_new_kernel_prints_the_saved_figures(saved_notebook, fresh_ru
 @pytest.mark.parametrize("model", ["masked model", "GLoVe"])
 def test_embeddings_find_the_classes_of_the_grammar(fresh_run, data, model):
     _, embeddings = fresh_run
-    assert same_class_share(embeddings[model], data["vocab"], load_classes()) >= 0.7
+    classes = load_grammar().class_of()
+    assert same_class_share(embeddings[model], data["vocab"], classes) >= 0.7
 
 
 GRADIENTS = """
