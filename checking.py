@@ -25,7 +25,6 @@ STEPS = 2.0 ** -np.arange(9, 27, 2)  # of finite differences
 TOLERANCE = 1e-7  # of the largest derivative of an array, beside the error that is measured
 TINY = 1e-200  # no logarithm is taken of a smaller probability
 SMALL_VOCAB = ["[MASK]", *"the cat saw a dog and ran far".split()]
-HIDDEN = "the derivative with respect to the inputs of the hidden units"
 
 
 class ShownAlone:
@@ -96,30 +95,6 @@ def require_array(error, name, value, shape, kinds, low=-np.inf, high=np.inf):
     raise error(f"{name}: {problem}.")
 
 
-def parameter_shapes(N, V, D, H):
-    """Shapes by name, from the output backwards: a mistake in one can spoil those after it."""
-    return {
-        "output_bias": (N * V,),
-        "hid_to_output_weights": (N * V, H),
-        "hid_bias": (H,),
-        "embed_to_hid_weights": (H, N * D),
-        "word_embedding_weights": (V, D),
-    }
-
-
-PARAMETERS = tuple(parameter_shapes(1, 1, 1, 1))
-
-
-def require_parameters(error, found, V):
-    """N, if the arrays in a dict fit each other and V words; otherwise raises error(text)."""
-    *_, to_hidden, embedding = PARAMETERS
-    _, D = require_array(error, embedding, found[embedding], (V, None), "f").shape
-    H, ND = require_array(error, to_hidden, found[to_hidden], (None, None), "f").shape
-    for name, shape in parameter_shapes(ND // D, V, D, H).items():
-        require_array(error, name, found[name], shape, "f")
-    return ND // D
-
-
 def load_dict(path, keys):
     """The pickled dict at `path`, with these keys, and a function that makes errors about it."""
 
@@ -141,9 +116,9 @@ def load_dict(path, keys):
         found = f"a {type(found).__name__} without {', '.join(missing)}"
         raise error(f"found {found}; expected a dict with {', '.join(keys)}.")
     vocab = found["vocab"]
-    is_list_of_str = isinstance(vocab, list) and all(isinstance(word, str) for word in vocab)
-    if not is_list_of_str or vocab[:1] != ["[MASK]"] or len(set(vocab)) < max(2, len(vocab)):
-        found = f"a {type(vocab).__name__}, {str(vocab)[:40]!r}..."
+    is_text = isinstance(vocab, list) and all(isinstance(word, str) for word in vocab)
+    if not is_text or vocab[:1] != ["[MASK]"] or len(set(vocab)) < max(2, len(vocab)):
+        found = f"a {type(vocab).__name__} that begins {str(vocab)[:40]!r}"
         raise error(f"vocab: found {found}; expected a list of different str, the first [MASK].")
     return found | {"vocab": [str(word) for word in vocab]}, error
 
@@ -165,6 +140,20 @@ def load_data(path="data.pk"):
     return data
 
 
+def parameter_shapes(N, V, D, H):
+    """Shapes by name, from the output backwards: a mistake in one can spoil those after it."""
+    return {
+        "output_bias": (N * V,),
+        "hid_to_output_weights": (N * V, H),
+        "hid_bias": (H,),
+        "embed_to_hid_weights": (H, N * D),
+        "word_embedding_weights": (V, D),
+    }
+
+
+PARAMETERS = tuple(parameter_shapes(1, 1, 1, 1))
+
+
 def load_partially_trained(path="partially_trained.pk", vocab=None):
     """Load the parameters of the partially trained network; raises `DataFileError`.
 
@@ -175,19 +164,21 @@ def load_partially_trained(path="partially_trained.pk", vocab=None):
     found, error = load_dict(path, ["vocab", *PARAMETERS])
     if vocab is not None and list(vocab) != found["vocab"]:
         raise error("vocab: found other words than in the data file; expected the same.")
-    require_parameters(error, found, len(found["vocab"]))
-    arrays = {name: found[name].astype(np.float64, order="C") for name in PARAMETERS}
-    return {"vocab": found["vocab"]} | arrays
+    *_, to_hidden, embedding = PARAMETERS
+    H, ND = require_array(error, to_hidden, found[to_hidden], (None, None), "f").shape
+    _, D = require_array(error, embedding, found[embedding], (None, None), "f").shape
+    for name, shape in parameter_shapes(ND // D, len(found["vocab"]), D, H).items():
+        found[name] = require_array(error, name, found[name], shape, "f").astype(np.float64, "C")
+    return {name: found[name] for name in ("vocab", *PARAMETERS)}
 
 
-# Comparing values with finite differences
+def frozen(array):
+    """The array, read-only, so that a change in place stops at the student's own line."""
+    array.flags.writeable = False
+    return array
 
-# What a function is judged on. ask(): calls it, and returns its values, arrays by name; points: by
-# name, where the gradient is taken; loss(name, array): the loss with that array in the place of a
-# point; sizes: lengths by name; rows: for maps of a small problem, names of rows by name; question:
-# to ask where values are right for this problem and wrong for another.
-Problem = collections.namedtuple("Problem", "title function ask points loss sizes rows question")
-Verdict = collections.namedtuple("Verdict", "name shape status text remark")  # text: why not right
+
+# Finite differences, and what wrong values have to do with them
 
 
 def derivative_along(function, point, direction):
@@ -214,15 +205,24 @@ def derivative_along(function, point, direction):
     return best, best_error
 
 
-def compare(values, problem, name, directions):
-    """Along directions: derivatives by the values, measured ones, and which of the two agree."""
-    loss, point = functools.partial(problem.loss, name), problem.points[name]
+def compare(problem, name, values):
+    """Derivatives by the values, measured ones, and which of the two agree.
+
+    On a small problem these are arrays like the values, else derivatives along three directions.
+    """
+    point, loss = problem.points[name], functools.partial(problem.loss, name)
+    if problem.rows:
+        shape, directions = point.shape, np.eye(point.size).reshape(-1, *point.shape)
+    else:  # no entry is left out, and equal errors do not cancel
+        shape, random = (3,), np.random.RandomState(SEED)
+        directions = random.choice([-1.0, 1.0], (3, *point.shape))
+        directions *= random.uniform(1, 2, directions.shape)
     measured = [derivative_along(loss, point, direction) for direction in directions]
-    right, errors = np.transpose(measured)
+    right, errors = np.transpose(measured).reshape(2, *shape)
     if not np.isfinite(right).all():
         raise GradientCheckError(f"The loss is not finite, so {name} cannot be checked.")
     with np.errstate(over="ignore", invalid="ignore"):  # nothing is right that overflows
-        yours = np.array([np.sum(values * direction) for direction in directions])
+        yours = np.array([np.sum(values * direction) for direction in directions]).reshape(shape)
         allowed = TOLERANCE * np.abs(right).max() + 10 * errors
         return yours, right, np.abs(yours - right) <= allowed
 
@@ -241,13 +241,11 @@ def relation(values, right, sizes):
     with np.errstate(all="ignore"):
         factor = np.sum(values * right) / np.sum(right**2)
         if are_right(values, factor) and abs(factor - 1) > 1e-5:
+            if abs(factor + 1) < 1e-5:
+                return "Your values have the opposite sign."
             means = [name for name, size in sizes.items() if abs(factor * size - 1) < 1e-5]
             mean = f", 1 / {means[0]}, as if a mean were taken, not a sum" if means else ""
-            is_sign = abs(factor + 1) < 1e-5
-            manner = (
-                "have the opposite sign" if is_sign else f"are the right ones times {factor:.6g}"
-            )
-            return f"Your values {manner}{mean}."
+            return f"Your values are the right ones times {factor:.6g}{mean}."
         if right.ndim == 2 and are_right(values.reshape(right.shape[::-1]).T):
             return "Your values are those of the transposed matrix."
     return ""
@@ -262,35 +260,30 @@ def draw_map(is_right, rows, N):
     return [f"  {row:<{width}}  {' '.join(map(''.join, b))}" for row, b in zip(rows, signs)]
 
 
-def explain(values, problem, name, other=None, earlier=None):
+def explain(problem, name, values, other=None, earlier=None):
     """Why values are wrong, in several lines; empty if they are right.
 
-    values: an array, or what keeps it from being compared. other, earlier: another problem and the
+    values: an array, or an exception that stands for it. other, earlier: another problem and the
     values for it, which serve explanations.
     """
-    if not isinstance(values, np.ndarray):
+    if isinstance(values, Exception):
         return str(values)
-    if problem.rows:  # it is small
-        place, shape = "Entry", values.shape
-        directions = np.eye(values.size).reshape(-1, *shape)
-    else:
-        place, shape, random = "Along random direction", (3,), np.random.RandomState(SEED)
-        directions = random.choice([-1.0, 1.0], (3, *values.shape))
-        directions *= random.uniform(1, 2, directions.shape)
-    found = compare(values, problem, name, directions)
-    yours, right, is_right = (array.reshape(shape) for array in found)
+    yours, right, is_right = compare(problem, name, values)
     if is_right.all():
         return ""
-    worst = np.unravel_index(np.abs(yours - right).argmax(), shape)
-    numbers = f"yours {yours[worst] + 0.0:.8g}, finite difference {right[worst] + 0.0:.8g}"
-    lines = [f"{problem.title}: {name} is wrong.", f"{place} {[*map(int, worst)]}: {numbers}."]
+    worst = np.unravel_index(np.abs(yours - right).argmax(), right.shape)
+    place = f"Entry {[*map(int, worst)]}" if problem.rows else "Along a random direction"
     hint = relation(yours, right, problem.sizes)
     if values.any() and np.array_equal(values, earlier):
         hint = "Your values stay the same when all the arguments change."
     for factor, manner in ((1, "right"), (0.5, "half of the right ones")):
-        if not hint and other and other.question and not explain(earlier / factor, other, name):
+        if not hint and other and other.question and not explain(other, name, earlier / factor):
             hint = f"Your values are {manner} {other.question}"
-    lines += [hint] if hint else []
+    lines = [
+        f"{problem.title}{name} is wrong.",
+        f"{place}: yours {yours[worst] + 0.0:.8g}, finite difference {right[worst] + 0.0:.8g}.",
+        *([hint] if hint else []),
+    ]
     if problem.rows:
         lines.append("On a small random problem, which entries are right (.) and wrong (x):")
         lines += draw_map(is_right, problem.rows[name], problem.sizes.get("N", 1))
@@ -299,16 +292,14 @@ def explain(values, problem, name, other=None, earlier=None):
 
 # Asking a student's function, and judging the answer
 
-
-def file_of(function):
-    """Name of the file that a function is written in; None if it is not written in Python."""
-    return getattr(getattr(function, "__code__", None), "co_filename", None)
+Verdict = collections.namedtuple("Verdict", "name shape text remark")  # text: empty if it is right
 
 
-def call(name, function, *arguments, watched=()):
+def call(name, function, *arguments, watched=(), counts=None):
     """A copy of function(*arguments); raises `GradientCheckError` if it is missing or fails.
 
-    `watched` are objects whose attributes the function must not replace.
+    watched: objects whose attributes the function must not replace. counts: a `Counter`, in which
+    each line of the function's file is counted, (file, line), whenever it is reached.
     """
     if function is None:
         raise GradientCheckError(
@@ -316,150 +307,145 @@ def call(name, function, *arguments, watched=()):
             "(It is lost whenever the cell of `class Model` is run again.)"
         )
     before = [(owner, key, value) for owner in watched for key, value in vars(owner).items()]
+    file, trace_before = function.__code__.co_filename, sys.gettrace()
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename == file:
+            counts[file, frame.f_lineno] += event == "line"
+            return trace
+
     try:
+        if counts is not None:
+            sys.settrace(trace)
         result = function(*arguments)
     except NotImplementedError:
         text = f"{name} is not written yet. Write it, run its cell, and then this one."
         raise GradientCheckError(text) from None
-    except Exception as problem:
-        frames = traceback.extract_tb(problem.__traceback__)
-        lines = [frame for frame in frames if frame.filename == file_of(function)]
-        place = f" in line {lines[-1].lineno}: {lines[-1].line}" if lines else ""
-        text = f"{name} stops{place}\n{type(problem).__name__}: {problem}"
-        if "read-only" in str(problem):
+    except Exception as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+        text = f"{name} stops in line {frames[-1].lineno}: {frames[-1].line}"
+        text += f"\n{type(error).__name__}: {error}"
+        if "read-only" in str(error):
             text += "\nThe caller still needs this array: write the result into a new one."
-        raise GradientCheckError(text) from problem
+        raise GradientCheckError(text) from error
+    finally:
+        sys.settrace(trace_before)
     if replaced := [key for owner, key, value in before if getattr(owner, key, None) is not value]:
         raise GradientCheckError(f"{name} replaces {', '.join(replaced)}, which the caller needs.")
     return copy.deepcopy(result)
 
 
-def runs_of_lines(file, run):
-    """(run(), how often each line of a file was reached, a Counter)."""
-    counts, before = collections.Counter(), sys.gettrace()
-
-    def trace(frame, event, argument):
-        if frame.f_code.co_filename == file:
-            counts[frame.f_lineno] += event == "line"
-            return trace
-
-    sys.settrace(trace)
+def values_of(problem, ask, names):
+    """What ask(problem) returns, by name; an exception in the place of what cannot be compared."""
     try:
-        return run(), counts
-    finally:
-        sys.settrace(before)
-
-
-def values_of(problem):
-    """By name, arrays that can be compared, or the exceptions that say why they cannot."""
-    try:
-        values = problem.ask()
+        values = ask(problem)
     except GradientCheckError as error:
-        return dict.fromkeys(problem.points, error)
-    for name, point in problem.points.items():
-        title, shape = f"{problem.title}: {name} is wrong", getattr(values[name], "shape", None)
+        return dict.fromkeys(names, error)
+    shapes = {name: problem.points[name].shape for name in names}
+    for name in names:
+        array, shape = values[name], getattr(values[name], "shape", None)
+        owners = [k for k in names if shapes[k] == shape != shapes[name]]
         try:
-            require_array(GradientCheckError, title, values[name], point.shape, "f")
-            if values[name].dtype != point.dtype:
-                text = f"{title}: found dtype {values[name].dtype}; expected {point.dtype}."
+            require_array(
+                GradientCheckError, f"{problem.title}{name} is wrong", array, shapes[name], "f"
+            )
+            if array.dtype != np.float64:
+                text = (
+                    f"{problem.title}{name} is wrong: found dtype {array.dtype}; expected float64."
+                )
                 raise GradientCheckError(text)
         except GradientCheckError as error:
-            owners = [k for k, p in problem.points.items() if p.shape == shape != point.shape]
-            text = f" That is the shape of {owners[0]}: is the order right?" if owners else ""
-            values[name] = GradientCheckError(f"{error}{text}")
+            order = f" {owners[0]} has that shape: are they in another order?" if owners else ""
+            values[name] = GradientCheckError(f"{error}{order}")
     return values
 
 
-def judge(other, small, full):
-    """Verdicts on the arrays of a gradient, a list.
+def judge(ask, names, other, small, full):
+    """Verdicts on the arrays that ask(problem) returns by name, a list.
 
-    other, small, full: `Problem`s, two small random ones and one of the size of the assignment. The
-    other comes first, so that what keeps results of earlier calls is never right by chance.
+    other, small, full: two small random problems and one of the size of the assignment. The other
+    comes first, so that what keeps results of earlier calls is never right by chance.
     """
-    earlier, file = values_of(other), file_of(small.function)
-    values, counts = runs_of_lines(file, lambda: values_of(small))
-    values_full, loop = values_of(full), ""
-    for line in sorted(counts, reverse=True):
+    earlier, values, values_full = (values_of(p, ask, names) for p in (other, small, full))
+    loop, verdicts = "", []
+    for (file, line), count in sorted(small.counts.items(), reverse=True):
         source = linecache.getline(file, line).strip()
-        if counts[line] > small.sizes.get("N", 1) + 2 and re.search(r"\b(for|while)\b", source):
+        if count > small.sizes.get("N", 1) + 2 and re.search(r"\b(for|while)\b", source):
             loop = f"Remark: line {line} is a loop, where NumPy needs none: {source}"
-    verdicts = []
-    for name, point in full.points.items():
-        text = explain(values[name], small, name, other, earlier[name])
-        text_full, remark = explain(values_full[name], full, name), loop
-        if not isinstance(values[name], np.ndarray) and not text_full:
-            remark = f"Remark: right at the sizes of the assignment, and on a small problem\n{text}"
-            text = ""
-        elif not isinstance(values[name], np.ndarray) or not text:
+    for name in names:
+        text = explain(small, name, values[name], other, earlier[name])
+        text_full, remark = explain(full, name, values_full[name]), loop
+        if isinstance(values[name], Exception) and not text_full:
+            remark = f"Remark: right, but not for a small problem of other sizes, where\n{text}"
+        if isinstance(values[name], Exception) or not text:
             text = text_full
         elif not text_full:
             text += "\nAt the size of the assignment they are right: is a size written as a number?"
-        verdicts.append(Verdict(name, point.shape, "WRONG" if text else "right", text, remark))
+        verdicts.append(Verdict(name, full.points[name].shape, text, remark))
     return verdicts
 
 
-def report(*judged):
+def report(judged):
     """Print a row for each array, and raise `GradientCheckError` if any is not right.
 
-    judged: pairs (title, verdicts). The first array that is not right is explained.
+    judged: lists of verdicts by title. The first array that is not right is explained.
     """
     texts = []
-    for title, verdicts in judged:
+    for title, verdicts in judged.items():
         print(title)
         for verdict in verdicts:
-            print(f"  {verdict.name:<24}{verdict.shape!s:<14}{verdict.status}")
+            status = "WRONG" if verdict.text else "right"
+            print(f"  {verdict.name:<24}{verdict.shape!s:<14}{status}")
         wrong = [verdict for verdict in verdicts if verdict.text]
         if wrong:
             also = [verdict.name for verdict in wrong if verdict.text != wrong[0].text]
             texts.append(wrong[0].text + (f"\nAlso wrong: {', '.join(also)}." if also else ""))
-        elif remarks := dict.fromkeys(v.remark for v in verdicts if v.remark):
+        elif remarks := dict.fromkeys(verdict.remark for verdict in verdicts if verdict.remark):
             print(*remarks, sep="\n")
     if texts:
         raise GradientCheckError("\n".join([texts[0], *(t.splitlines()[0] for t in texts[1:])]))
 
 
-def frozen(array):
-    """The array, read-only, so that a change in place stops at the student's own line."""
-    array.flags.writeable = False
-    return array
+# GLoVe
 
 
-# The three functions
+class GLoVe:
+    """Random arguments of `loss_GLoVe`; with a question, such that the residuals are symmetric."""
 
+    def __init__(self, loss_GLoVe, grad_GLoVe, model, V, d, seed, is_small=True, question=""):
+        self.loss_GLoVe, self.grad_GLoVe, self.question = loss_GLoVe, grad_GLoVe, question
+        self.title, self.counts = f"{model} model: ", collections.Counter()
+        random = np.random.RandomState(seed)
+        W, W_tilde = map(frozen, random.randn(2, V, d))
+        b, b_tilde = map(frozen, random.randn(2, V, 1))
+        second, b_second = (W, b) if model == "symmetric" else (W_tilde, b_tilde)
+        residuals = random.randn(V, V)
+        residuals = residuals + residuals.T if question else residuals
+        self.log_co_occurrence = frozen(W @ second.T + b + b_second.T - residuals)
+        self.points = dict(grad_W=W, grad_W_tilde=W_tilde, grad_b=b, grad_b_tilde=b_tilde)
+        self.names = tuple(self.points)
+        if model == "symmetric":
+            del self.points["grad_W_tilde"], self.points["grad_b_tilde"]
+        self.sizes = {"V": V, "(V V)": V * V}
+        self.rows = dict.fromkeys(self.names, [f"word {i}" for i in range(V)]) if is_small else None
 
-def glove_problem(loss_GLoVe, grad_GLoVe, model, V, d, seed, rows=None, question=""):
-    """A `Problem` of random arguments; if it has a question, the residuals are symmetric."""
-    random = np.random.RandomState(seed)
-    W, W_tilde = random.randn(2, V, d)
-    b, b_tilde = random.randn(2, V, 1)
-    residuals = random.randn(V, V)
-    residuals = residuals + residuals.T if question else residuals
-    second, b_second = (W, b) if model == "symmetric" else (W_tilde, b_tilde)
-    log_co_occurrence = frozen(W @ second.T + b + b_second.T - residuals)
-    points = dict(grad_W=W, grad_W_tilde=W_tilde, grad_b=b, grad_b_tilde=b_tilde)
-    names, title = list(points), f"grad_GLoVe, {model} model"
-    if model == "symmetric":
-        del points["grad_W_tilde"], points["grad_b_tilde"]
+    def arguments(self, **changed):
+        """The five arguments of the functions, some of them changed."""
+        return *map((self.points | changed).get, self.names), self.log_co_occurrence
 
-    def ask():
-        arguments = [*map(points.get, names), log_co_occurrence]
-        if not isinstance(call("loss_GLoVe", loss_GLoVe, *arguments), (float, np.floating)):
-            raise GradientCheckError("loss_GLoVe does not return a floating-point number.")
-        result = call(title, grad_GLoVe, *arguments)
+    def loss(self, name, array):
+        return float(self.loss_GLoVe(*self.arguments(**{name: array})))
+
+    def gradient(self):
+        function, title, names = self.grad_GLoVe, self.title, ", ".join(self.names)
+        result = call(f"{title}grad_GLoVe", function, *self.arguments(), counts=self.counts)
         if not isinstance(result, (tuple, list)) or len(result) != 4:
             found = f"{len(result)} values" if isinstance(result, (tuple, list)) else type(result)
-            raise GradientCheckError(f"{title}: found {found}; expected {', '.join(names)}.")
-        if extra := [k for k, v in zip(names, result) if v is not None and k not in points]:
-            raise GradientCheckError(f"{title}: found a value for {extra[0]}; expected None.")
-        return dict(zip(names, result))
-
-    def loss(name, array):
-        return loss_GLoVe(*map((points | {name: array}).get, names), log_co_occurrence)
-
-    for array in points.values():
-        frozen(array)
-    sizes = {"V": V, "(V V)": V * V}
-    return Problem(title, grad_GLoVe, ask, points, loss, sizes, rows, question)
+            raise GradientCheckError(f"{title}found {found}; expected {names}.")
+        for name, value in zip(self.names, result):
+            if value is not None and name not in self.points:
+                raise GradientCheckError(f"{title}found a value for {name}; expected None.")
+        return dict(zip(self.names, result))
 
 
 def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=251):
@@ -469,142 +455,136 @@ def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=251):
     log_co_occurrence (V, V), all float64. One returns the loss, the other the gradients of the
     first four, None where the argument is None. Raises `GradientCheckError`.
     """
-    rows = dict.fromkeys(
-        ("grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde"), [*map(str, range(9))]
-    )
+    judged = {}
     question = "where the residuals form a symmetric matrix: is a transpose missing, or wrong?"
-    judged = []
     for model in ("asymmetric", "symmetric"):
-        make = functools.partial(glove_problem, loss_GLoVe, grad_GLoVe, model)
-        other, small = make(9, 4, SEED + 1, rows, question), make(9, 4, SEED, rows)
-        judged.append(
-            (f"grad_GLoVe, {model} model", judge(other, small, make(vocab_size, 16, SEED)))
-        )
-    report(*judged)
+        problem = functools.partial(GLoVe, loss_GLoVe, grad_GLoVe, model)
+        other, small = problem(9, 4, SEED + 1, question=question), problem(9, 4, SEED)
+        full = problem(vocab_size, 16, SEED, is_small=False)
+        title = f"grad_GLoVe, {model} model"
+        judged[title] = judge(GLoVe.gradient, tuple(small.points), other, small, full)
+    report(judged)
+
+
+# The network
 
 
 class Batch:
-    """A masked batch, what a model computes for it, and a stand-in for the derivative of the loss.
+    """A masked batch, and what a model computes for it; arrays that students get are read-only."""
 
-    The stand-in C (B, N V) is random, its rows sum to 0 in the chunk of the masked position, and it
-    is 0 elsewhere. Then C is the derivative of sum(C * log y) with respect to z.
-    """
+    title = question = ""
 
-    def __init__(self, model, params, vocab, words, mask, is_small=False, seed=SEED):
+    def __init__(self, model, params, vocab, words, mask, seed=None):
+        (B, N), V = words.shape, len(vocab)
         params = {name: frozen(np.array(params[name], np.float64)) for name in PARAMETERS}
-        self.model = type(model)(type(model.params)(**params), vocab)
-        self.params, self.words, self.mask = params, words.astype(int), mask.astype(int)
+        self.model = type(model)(type(model.params)(**params), list(vocab))
+        self.words, self.mask = words.astype(int), mask.astype(int)
         self.inputs = frozen(self.words * (1 - self.mask))  # (B, N), 0 at the hidden words
-        self.target_mask = frozen(self.mask[:, :, np.newaxis].astype(np.float64))
         self.targets = frozen(self.model.indicator_matrix(self.words * self.mask))  # (B, N V)
+        self.target_mask = frozen(self.mask[:, :, np.newaxis].astype(np.float64))  # (B, N, 1)
         self.activations = self.model.compute_activations(self.inputs)
         for layer in vars(self.activations).values():
             frozen(layer)
-        (B, N), V = mask.shape, len(vocab)
-        self.chunks = self.activations.output_layer.reshape(B, N, V)
-        possible = self.target_mask * (self.chunks > TINY)
+        self.y = self.activations.output_layer
+        self.points = params | {"loss_derivative": np.log(np.maximum(self.y, TINY))}
+        self.counts, self.sizes = collections.Counter(), {"B": B, "N": N, "(B N)": B * N, "V": V}
+        self.rows = None
+        # C stands for the derivative of the loss: its rows sum to 0 in the chunk of the masked
+        # position and are 0 elsewhere, so that it is the derivative of sum(C * log y) by z.
+        possible = self.target_mask * (self.y.reshape(B, N, V) > TINY)
         C = possible * np.random.RandomState(seed).normal(0, 3, possible.shape)
         C -= possible * C.sum(axis=2, keepdims=True) / possible.sum(axis=2, keepdims=True).clip(1)
-        self.C = frozen(C.reshape(B, N * V))
-        self.sizes, self.rows = {"B": B, "N": N, "(B N)": B * N, "V": V}, None
-        if is_small:
-            units = [f"unit {i}" for i in range(len(params["hid_bias"]))]
-            counts = np.bincount(self.inputs.ravel(), minlength=V)
-            self.rows = collections.defaultdict(lambda: units)
-            self.rows["loss_derivative"] = [" ".join(row) for row in np.array(vocab)[self.inputs]]
-            words = [f"{count} x {word}" for count, word in zip(counts, vocab)]
-            self.rows["word_embedding_weights"] = words
+        self.C = frozen(C.reshape(self.y.shape))
 
-    def problem_of_loss_derivative(self):
-        """The `Problem` of `compute_loss_derivative`."""
-        name, y = "compute_loss_derivative", self.activations.output_layer
+    def loss_derivative(self):
+        name, arguments = "compute_loss_derivative", (self.y, self.targets, self.target_mask)
         function = getattr(self.model, name, None)
+        return {"loss_derivative": call(name, function, *arguments, counts=self.counts)}
 
-        def ask():
-            return {"loss_derivative": call(name, function, y, self.targets, self.target_mask)}
+    def gradient(self):
+        name, params = "back_propagate", self.model.params
+        function, arguments = (
+            getattr(self.model, name, None),
+            (self.inputs, self.activations, self.C),
+        )
+        watched = self.model, params, self.activations
+        gradient = call(name, function, *arguments, watched=watched, counts=self.counts)
+        if not isinstance(gradient, type(params)):
+            text = f"{name} returns a {type(gradient).__name__}; expected Params."
+            raise GradientCheckError(text)
+        return {name: getattr(gradient, name, None) for name in PARAMETERS}
 
-        def loss(_, z):
-            powers = np.exp(z).reshape(self.chunks.shape)
-            y = powers / powers.sum(axis=2, keepdims=True)
-            return -np.sum(self.targets * np.log(np.maximum(y, TINY)).reshape(z.shape))
-
-        points = {"loss_derivative": np.log(np.maximum(y, TINY))}
-        return Problem(name, function, ask, points, loss, self.sizes, self.rows, "")
-
-    def problem_of_gradient(self, loss_derivative):
-        """The `Problem` of `back_propagate`."""
-        name, make_params = "back_propagate", type(self.model.params)
-        function, derivative = getattr(self.model, name, None), frozen(loss_derivative.copy())
-
-        def ask():
-            watched = self.model, self.model.params, self.activations
-            arguments = self.inputs, self.activations, derivative
-            gradient = call(name, function, *arguments, watched=watched)
-            if not isinstance(gradient, make_params):
-                text = f"{name} returns a {type(gradient).__name__}; expected Params."
-                raise GradientCheckError(text)
-            return {name: getattr(gradient, name, None) for name in PARAMETERS}
-
-        def loss(name, array):
-            model = type(self.model)(make_params(**(self.params | {name: array})), self.model.vocab)
-            y = model.compute_activations(self.inputs).output_layer
-            return np.sum(self.C * np.log(np.maximum(y, TINY)))
-
-        return Problem(name, function, ask, self.params, loss, self.sizes, self.rows, "")
-
-
-def given_batch(model, inputs, mask):
-    """The `Batch` of the arguments of `check_gradients`, as they are; raises `ValueError`."""
-    N = require_parameters(ValueError, vars(model.params), len(model.vocab))
-    require_array(ValueError, "inputs", inputs, (None, N), "iu", 1, len(model.vocab) - 1)
-    require_array(ValueError, "mask", mask, inputs.shape, "iub", 0, 1)
-    if not (mask.sum(axis=1) == 1).all():
-        raise ValueError("mask: found other rows; expected a single 1 in each row.")
-    return Batch(model, vars(model.params), model.vocab, inputs, mask)
+    def loss(self, name, array):
+        """What has the gradient: of z the cross-entropy, of a parameter sum(C * log y)."""
+        if name == "loss_derivative":
+            powers = np.exp(array).reshape(*self.mask.shape, -1)
+            y = (powers / powers.sum(axis=2, keepdims=True)).reshape(array.shape)
+            return -np.sum(self.targets * np.log(np.maximum(y, TINY)))
+        params = type(self.model.params)(**(vars(self.model.params) | {name: array}))
+        y = type(self.model)(params, self.model.vocab).compute_activations(self.inputs).output_layer
+        return np.sum(self.C * np.log(np.maximum(y, TINY)))
 
 
 def small_batch(model, seed):
     """A random `Batch` in which no two sizes are equal; the last word does not occur."""
     random, (B, N, V, D, H) = np.random.RandomState(seed), (7, 3, 9, 4, 5)
     params = {name: random.randn(*shape) for name, shape in parameter_shapes(N, V, D, H).items()}
-    words, mask = random.randint(1, V - 1, (B, N)), np.eye(N)[np.arange(B) % N]
+    words, mask = random.randint(1, V - 1, (B, N)), np.eye(N, dtype=int)[np.arange(B) % N]
     words[0] = words[0, 0]  # a word several times in a window
-    return Batch(model, params, SMALL_VOCAB, words, mask, is_small=True, seed=seed)
+    batch, units = (
+        Batch(model, params, SMALL_VOCAB, words, mask, seed),
+        [f"unit {i}" for i in range(H)],
+    )
+    counts = np.bincount(batch.inputs.ravel(), minlength=V)
+    batch.rows = dict.fromkeys(PARAMETERS, units) | {
+        "loss_derivative": [" ".join(window) for window in np.array(SMALL_VOCAB)[batch.inputs]],
+        "word_embedding_weights": [f"{n} x {word}" for n, word in zip(counts, SMALL_VOCAB)],
+    }
+    return batch
+
+
+def given_batch(model, inputs, mask):
+    """The `Batch` of the arguments of `check_gradients`; raises `ValueError` if they do not fit."""
+    V, N = len(model.vocab), len(model.params.output_bias) // len(model.vocab)
+    require_array(ValueError, "inputs", inputs, (None, N), "iu", 1, V - 1)
+    require_array(ValueError, "mask", mask, inputs.shape, "iub", 0, 1)
+    if not (mask.sum(axis=1) == 1).all():
+        raise ValueError("mask: found other rows; expected a single 1 in each row.")
+    return Batch(model, vars(model.params), model.vocab, inputs, mask)
 
 
 def batches(model, inputs, mask):
     """Two small ones, and one near the arguments that no variable of the notebook is equal to."""
     given, random = given_batch(model, inputs, mask), np.random.RandomState(SEED)
-    params = {k: array * random.uniform(0.9, 1.1, array.shape) for k, array in given.params.items()}
-    rows = np.arange(-1, len(inputs))  # the last window also comes first
+    params = {k: a * random.uniform(0.9, 1.1, a.shape) for k, a in vars(model.params).items()}
+    rows = np.arange(-1, len(inputs))  # the last window twice
     words, mask = given.words[rows], np.roll(given.mask[rows], 1, axis=1)
-    small = small_batch(model, SEED + 1), small_batch(model, SEED)
-    return *small, Batch(model, params, model.vocab, words, mask)
+    full = Batch(model, params, model.vocab, words, mask)
+    return small_batch(model, SEED + 1), small_batch(model, SEED), full
 
 
 def judge_loss_derivative(model, inputs, mask):
-    """Verdicts on `compute_loss_derivative`; arguments as for `check_gradients`."""
-    return judge(*(b.problem_of_loss_derivative() for b in batches(model, inputs, mask)))
+    """Verdicts on `compute_loss_derivative`, a list of one; arguments as for `check_gradients`."""
+    return judge(Batch.loss_derivative, ["loss_derivative"], *batches(model, inputs, mask))
 
 
 def judge_back_propagate(model, inputs, mask):
-    """Verdicts on `back_propagate`, from random derivatives; arguments as for `check_gradients`."""
-    verdicts = judge(*(b.problem_of_gradient(b.C) for b in batches(model, inputs, mask)))
+    """Verdicts on `back_propagate`, on its own; arguments as for `check_gradients`."""
+    verdicts = judge(Batch.gradient, PARAMETERS, *batches(model, inputs, mask))
     wrong = tuple(verdict.name for verdict in verdicts if verdict.text)
-    first, ends = PARAMETERS.index((*wrong, PARAMETERS[0])[0]), ""
-    if wrong == PARAMETERS[2:]:
-        ends = f"loss_derivative and {HIDDEN}"
-    elif wrong and wrong[:-1] == () and first > 1:
-        ends = f"{HIDDEN} and {wrong[0]}"
-    if ends:
-        text = f"{verdicts[first].text}\nThe other arrays are right, so look between {ends}."
+    hidden = "the derivative with respect to the inputs of the hidden units"
+    between = {(name,): f"{hidden} and {name}" for name in PARAMETERS[2:]}
+    between[PARAMETERS[2:]] = f"loss_derivative and {hidden}"
+    if wrong in between:
+        first = PARAMETERS.index(wrong[0])
+        text = f"{verdicts[first].text}\nAll others are right, so look between {between[wrong]}."
         verdicts[first] = verdicts[first]._replace(text=text)
     return verdicts
 
 
 def check_loss_derivative(model, inputs, mask):
     """Check `model.compute_loss_derivative` alone; otherwise like `check_gradients`."""
-    report(("compute_loss_derivative", judge_loss_derivative(model, inputs, mask)))
+    report({"compute_loss_derivative": judge_loss_derivative(model, inputs, mask)})
 
 
 def check_gradients(model, inputs, mask):
@@ -614,10 +594,12 @@ def check_gradients(model, inputs, mask):
     windows of words 1 to V - 1. mask: integers or booleans (B, N), a single 1 a row, at the word to
     hide. Raises `GradientCheckError`, or `ValueError` for arguments that do not fit.
     """
-    of_derivative = judge_loss_derivative(model, inputs, mask)
-    of_gradient = judge_back_propagate(model, inputs, mask)
+    verdicts = {"compute_loss_derivative": judge_loss_derivative(model, inputs, mask)}
     title = "back_propagate, from a random loss_derivative"
-    report(("compute_loss_derivative", of_derivative), (title, of_gradient))
+    report(verdicts | {title: judge_back_propagate(model, inputs, mask)})
+
+
+# Printing
 
 
 def print_gradients(model, inputs, mask):
@@ -627,28 +609,32 @@ def print_gradients(model, inputs, mask):
     entries are printed, the gradients do not. What is missing is said after the rest is printed.
     """
     batch = given_batch(model, inputs, mask)
-    values = values_of(batch.problem_of_loss_derivative())
-    if isinstance(derivative := values["loss_derivative"], np.ndarray):
-        values |= values_of(batch.problem_of_gradient(derivative))
-    for name, indices in entries_to_print(batch).items():
+    values = values_of(batch, Batch.loss_derivative, ["loss_derivative"])
+    if isinstance(values["loss_derivative"], np.ndarray):
+        batch.C = frozen(values["loss_derivative"].copy())
+        values |= values_of(batch, Batch.gradient, PARAMETERS)
+    for name, index in entries_to_print(batch):
         if isinstance(values.get(name), np.ndarray):
-            for index in indices:
-                value = values[name][index] + 0.0  # never -0
-                print(f"{name}[{', '.join(map(str, index))}] {value:.6e}")
+            value = values[name][index] + 0.0  # never -0
+            print(f"{name}[{', '.join(map(str, index))}] {value:.6e}")
     for value in values.values():
         if isinstance(value, Exception):
             raise value
 
 
 def entries_to_print(batch):
-    """Indices by name of the tensor, such that a mistake in any formula changes an entry."""
+    """Pairs (name, index), such that a mistake in any formula changes one of the entries."""
     entries = {name: [] for name in ("loss_derivative", *PARAMETERS)}
-    N, V, D = *batch.chunks.shape[1:], batch.params["word_embedding_weights"].shape[1]
+    (_, D), (_, N), V = (
+        batch.points["word_embedding_weights"].shape,
+        batch.mask.shape,
+        batch.sizes["V"],
+    )
     words = [0]  # [MASK]
     for n in np.flatnonzero(batch.mask.any(axis=0)):
         row = batch.mask[:, n].argmax()  # the first window in which position n is masked
         target, unmasked = batch.words[row, n], (n + 1) % N
-        other = (batch.chunks[row, n] * (np.arange(V) != target)).argmax()
+        other = (batch.y[row].reshape(N, V)[n] * (np.arange(V) != target)).argmax()
         unit = np.abs(batch.activations.hidden_layer[row] - 0.5).argmin()  # far from saturation
         columns = n * V + target, n * V + other, unmasked * V + batch.words[row, unmasked]
         entries["loss_derivative"] += [(row, column) for column in columns]
@@ -664,4 +650,4 @@ def entries_to_print(batch):
     for which in (seen == 1, (seen == 0) & (there > 0), there == 0):  # once, hidden only, never
         words += [which.argmax()] if which.any() else []
     entries["word_embedding_weights"] = [(word, i % D) for i, word in enumerate(words)]
-    return entries
+    return [(name, index) for name, indices in entries.items() for index in indices]
