@@ -240,7 +240,7 @@ def relation(values, right, sizes):
         return "Your values are all 0."
     with np.errstate(all="ignore"):
         factor = np.sum(values * right) / np.sum(right**2)
-        if are_right(values, factor) and abs(factor - 1) > 1e-5:
+        if np.isfinite(factor) and are_right(values, factor) and abs(factor - 1) > 1e-5:
             if abs(factor + 1) < 1e-5:
                 return "Your values have the opposite sign."
             means = [name for name, size in sizes.items() if abs(factor * size - 1) < 1e-5]
@@ -252,12 +252,14 @@ def relation(values, right, sizes):
 
 
 def draw_map(is_right, rows, N):
-    """Lines with a sign for each entry, in N blocks if that divides the columns."""
+    """Lines with a sign for each entry, in a block for each of N positions if there are any."""
     rows = rows if max(is_right.shape[1:], default=1) > 1 else [""]
     grid = is_right.T if is_right.shape[-1] == len(rows) else is_right.reshape(len(rows), -1)
-    signs = np.where(grid, ".", "x").reshape(len(rows), 1 if grid.shape[1] % N else N, -1)
-    width = max(map(len, rows))
-    return [f"  {row:<{width}}  {' '.join(map(''.join, b))}" for row, b in zip(rows, signs)]
+    n_blocks, width = 1 if grid.shape[1] % N else N, max(map(len, rows))
+    blocks = np.where(grid, ".", "x").reshape(len(rows), n_blocks, -1)
+    positions = ", in a block for each position" if n_blocks > 1 else ""
+    title = f"Right (.) and wrong (x) entries on a small random problem{positions}:"
+    return [title, *(f"  {k:<{width}}  {' '.join(map(''.join, b))}" for k, b in zip(rows, blocks))]
 
 
 def explain(problem, name, values, other=None, earlier=None):
@@ -285,7 +287,6 @@ def explain(problem, name, values, other=None, earlier=None):
         *([hint] if hint else []),
     ]
     if problem.rows:
-        lines.append("On a small random problem, which entries are right (.) and wrong (x):")
         lines += draw_map(is_right, problem.rows[name], problem.sizes.get("N", 1))
     return "\n".join(lines)
 
@@ -295,11 +296,11 @@ def explain(problem, name, values, other=None, earlier=None):
 Verdict = collections.namedtuple("Verdict", "name shape text remark")  # text: empty if it is right
 
 
-def call(name, function, *arguments, watched=(), counts=None):
+def call(name, function, counts, *arguments, watched=()):
     """A copy of function(*arguments); raises `GradientCheckError` if it is missing or fails.
 
-    watched: objects whose attributes the function must not replace. counts: a `Counter`, in which
-    each line of the function's file is counted, (file, line), whenever it is reached.
+    counts: a `Counter`, which counts how often each (file, line) of the function is reached.
+    watched: objects whose attributes the function must not replace.
     """
     if function is None:
         raise GradientCheckError(
@@ -315,8 +316,7 @@ def call(name, function, *arguments, watched=(), counts=None):
             return trace
 
     try:
-        if counts is not None:
-            sys.settrace(trace)
+        sys.settrace(trace)
         result = function(*arguments)
     except NotImplementedError:
         text = f"{name} is not written yet. Write it, run its cell, and then this one."
@@ -343,19 +343,14 @@ def values_of(problem, ask, names):
         return dict.fromkeys(names, error)
     shapes = {name: problem.points[name].shape for name in names}
     for name in names:
-        array, shape = values[name], getattr(values[name], "shape", None)
-        owners = [k for k in names if shapes[k] == shape != shapes[name]]
+        array, title = values[name], f"{problem.title}{name} is wrong"
         try:
-            require_array(
-                GradientCheckError, f"{problem.title}{name} is wrong", array, shapes[name], "f"
-            )
+            require_array(GradientCheckError, title, array, shapes[name], "f")
             if array.dtype != np.float64:
-                text = (
-                    f"{problem.title}{name} is wrong: found dtype {array.dtype}; expected float64."
-                )
-                raise GradientCheckError(text)
+                raise GradientCheckError(f"{title}: found {array.dtype}; expected float64.")
         except GradientCheckError as error:
-            order = f" {owners[0]} has that shape: are they in another order?" if owners else ""
+            others = [k for k in names if shapes[k] == getattr(array, "shape", 0) != shapes[name]]
+            order = f" {others[0]} has that shape: are they in another order?" if others else ""
             values[name] = GradientCheckError(f"{error}{order}")
     return values
 
@@ -376,10 +371,14 @@ def judge(ask, names, other, small, full):
         text = explain(small, name, values[name], other, earlier[name])
         text_full, remark = explain(full, name, values_full[name]), loop
         if isinstance(values[name], Exception) and not text_full:
-            remark = f"Remark: right, but not for a small problem of other sizes, where\n{text}"
-        if isinstance(values[name], Exception) or not text:
+            text, remark = "", f"Remark: right at these sizes, but not at others, where\n{text}"
+        elif isinstance(values_full[name], Exception):
             text = text_full
-        elif not text_full:
+        elif isinstance(values[name], Exception):
+            text = f"{text_full}\nOn a small problem of other sizes {text}"
+        elif not text and text_full:
+            text = f"{text_full}\nOn a small problem of other sizes it is right."
+        elif text and not text_full:
             text += "\nAt the size of the assignment they are right: is a size written as a number?"
         verdicts.append(Verdict(name, full.points[name].shape, text, remark))
     return verdicts
@@ -438,7 +437,10 @@ class GLoVe:
 
     def gradient(self):
         function, title, names = self.grad_GLoVe, self.title, ", ".join(self.names)
-        result = call(f"{title}grad_GLoVe", function, *self.arguments(), counts=self.counts)
+        value = call("loss_GLoVe", self.loss_GLoVe, self.counts, *self.arguments())
+        if not isinstance(value, (int, float, np.number)):
+            raise GradientCheckError(f"loss_GLoVe returns a {type(value).__name__}, not a number.")
+        result = call(f"{title}grad_GLoVe", function, self.counts, *self.arguments())
         if not isinstance(result, (tuple, list)) or len(result) != 4:
             found = f"{len(result)} values" if isinstance(result, (tuple, list)) else type(result)
             raise GradientCheckError(f"{title}found {found}; expected {names}.")
@@ -474,7 +476,7 @@ class Batch:
 
     title = question = ""
 
-    def __init__(self, model, params, vocab, words, mask, seed=None):
+    def __init__(self, model, params, vocab, words, mask, seed):
         (B, N), V = words.shape, len(vocab)
         params = {name: frozen(np.array(params[name], np.float64)) for name in PARAMETERS}
         self.model = type(model)(type(model.params)(**params), list(vocab))
@@ -499,16 +501,13 @@ class Batch:
     def loss_derivative(self):
         name, arguments = "compute_loss_derivative", (self.y, self.targets, self.target_mask)
         function = getattr(self.model, name, None)
-        return {"loss_derivative": call(name, function, *arguments, counts=self.counts)}
+        return {"loss_derivative": call(name, function, self.counts, *arguments)}
 
     def gradient(self):
         name, params = "back_propagate", self.model.params
-        function, arguments = (
-            getattr(self.model, name, None),
-            (self.inputs, self.activations, self.C),
-        )
-        watched = self.model, params, self.activations
-        gradient = call(name, function, *arguments, watched=watched, counts=self.counts)
+        function, watched = getattr(self.model, name, None), (self.model, params, self.activations)
+        arguments = self.inputs, self.activations, self.C
+        gradient = call(name, function, self.counts, *arguments, watched=watched)
         if not isinstance(gradient, type(params)):
             text = f"{name} returns a {type(gradient).__name__}; expected Params."
             raise GradientCheckError(text)
@@ -531,12 +530,9 @@ def small_batch(model, seed):
     params = {name: random.randn(*shape) for name, shape in parameter_shapes(N, V, D, H).items()}
     words, mask = random.randint(1, V - 1, (B, N)), np.eye(N, dtype=int)[np.arange(B) % N]
     words[0] = words[0, 0]  # a word several times in a window
-    batch, units = (
-        Batch(model, params, SMALL_VOCAB, words, mask, seed),
-        [f"unit {i}" for i in range(H)],
-    )
+    batch = Batch(model, params, SMALL_VOCAB, words, mask, seed)
     counts = np.bincount(batch.inputs.ravel(), minlength=V)
-    batch.rows = dict.fromkeys(PARAMETERS, units) | {
+    batch.rows = dict.fromkeys(PARAMETERS, [f"unit {i}" for i in range(H)]) | {
         "loss_derivative": [" ".join(window) for window in np.array(SMALL_VOCAB)[batch.inputs]],
         "word_embedding_weights": [f"{n} x {word}" for n, word in zip(counts, SMALL_VOCAB)],
     }
@@ -550,7 +546,7 @@ def given_batch(model, inputs, mask):
     require_array(ValueError, "mask", mask, inputs.shape, "iub", 0, 1)
     if not (mask.sum(axis=1) == 1).all():
         raise ValueError("mask: found other rows; expected a single 1 in each row.")
-    return Batch(model, vars(model.params), model.vocab, inputs, mask)
+    return Batch(model, vars(model.params), model.vocab, inputs, mask, SEED)
 
 
 def batches(model, inputs, mask):
@@ -559,7 +555,7 @@ def batches(model, inputs, mask):
     params = {k: a * random.uniform(0.9, 1.1, a.shape) for k, a in vars(model.params).items()}
     rows = np.arange(-1, len(inputs))  # the last window twice
     words, mask = given.words[rows], np.roll(given.mask[rows], 1, axis=1)
-    full = Batch(model, params, model.vocab, words, mask)
+    full = Batch(model, params, model.vocab, words, mask, SEED)
     return small_batch(model, SEED + 1), small_batch(model, SEED), full
 
 
