@@ -370,16 +370,19 @@ def judge(ask, names, other, small, full):
     for name in names:
         text = explain(small, name, values[name], other, earlier[name])
         text_full, remark = explain(full, name, values_full[name]), loop
-        if isinstance(values[name], Exception) and not text_full:
+        if isinstance(values[name], np.ndarray):
+            if text and not text_full:
+                text += (
+                    "\nAt the size of the assignment it is right. Is a size written as a number?"
+                )
+            elif text_full and not text:
+                text = f"{text_full}\nOn a small problem of other sizes it is right."
+        elif not text_full:
             text, remark = "", f"Remark: right at these sizes, but not at others, where\n{text}"
         elif isinstance(values_full[name], Exception):
             text = text_full
-        elif isinstance(values[name], Exception):
+        else:
             text = f"{text_full}\nOn a small problem of other sizes {text}"
-        elif not text and text_full:
-            text = f"{text_full}\nOn a small problem of other sizes it is right."
-        elif text and not text_full:
-            text += "\nAt the size of the assignment they are right: is a size written as a number?"
         verdicts.append(Verdict(name, full.points[name].shape, text, remark))
     return verdicts
 
@@ -442,8 +445,9 @@ class GLoVe:
             raise GradientCheckError(f"loss_GLoVe returns a {type(value).__name__}, not a number.")
         result = call(f"{title}grad_GLoVe", function, self.counts, *self.arguments())
         if not isinstance(result, (tuple, list)) or len(result) != 4:
-            found = f"{len(result)} values" if isinstance(result, (tuple, list)) else type(result)
-            raise GradientCheckError(f"{title}found {found}; expected {names}.")
+            is_several = isinstance(result, (tuple, list))
+            found = f"{len(result)} values" if is_several else f"a {type(result).__name__}"
+            raise GradientCheckError(f"{title}grad_GLoVe returns {found}; expected {names}.")
         for name, value in zip(self.names, result):
             if value is not None and name not in self.points:
                 raise GradientCheckError(f"{title}found a value for {name}; expected None.")
