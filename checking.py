@@ -23,6 +23,7 @@ import numpy as np
 SEED = 0
 STEPS = 2.0 ** -np.arange(9, 27, 2)  # of finite differences
 TOLERANCE = 1e-7  # of the largest derivative of an array, beside the error that is measured
+LOOP = 7  # times that a line runs in a loop over positions or parameters, which may be
 TINY = 1e-200  # no logarithm is taken of a smaller probability
 SMALL_VOCAB = ["[MASK]", *"the cat saw a dog and ran far".split()]
 
@@ -304,8 +305,8 @@ def call(name, function, counts, *arguments, watched=()):
     """
     if function is None:
         raise GradientCheckError(
-            f"The model has no method {name}. Run the cell that defines it, and then this one. "
-            "(It is lost whenever the cell of `class Model` is run again.)"
+            f"The model has no method {name}.\nRun the cell that defines it, and then this one. "
+            "Do so again whenever you have run the cell of `class Model`."
         )
     before = [(owner, key, value) for owner in watched for key, value in vars(owner).items()]
     file, trace_before = function.__code__.co_filename, sys.gettrace()
@@ -323,7 +324,7 @@ def call(name, function, counts, *arguments, watched=()):
         raise GradientCheckError(text) from None
     except Exception as error:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
-        text = f"{name} stops in line {frames[-1].lineno}: {frames[-1].line}"
+        text = f"{name} stops in line {frames[-1].lineno}:\n    {frames[-1].line}"
         text += f"\n{type(error).__name__}: {error}"
         if "read-only" in str(error):
             text += "\nThe caller still needs this array: write the result into a new one."
@@ -350,7 +351,7 @@ def values_of(problem, ask, names):
                 raise GradientCheckError(f"{title}: found {array.dtype}; expected float64.")
         except GradientCheckError as error:
             others = [k for k in names if shapes[k] == getattr(array, "shape", 0) != shapes[name]]
-            order = f" {others[0]} has that shape: are they in another order?" if others else ""
+            order = f"\n{others[0]} has that shape: are they in another order?" if others else ""
             values[name] = GradientCheckError(f"{error}{order}")
     return values
 
@@ -365,7 +366,7 @@ def judge(ask, names, other, small, full):
     loop, verdicts = "", []
     for (file, line), count in sorted(small.counts.items(), reverse=True):
         source = linecache.getline(file, line).strip()
-        if count > small.sizes.get("N", 1) + 2 and re.search(r"\b(for|while)\b", source):
+        if count > LOOP and re.search(r"\b(for|while)\b", source):
             loop = f"Remark: line {line} is a loop, where NumPy needs none: {source}"
     for name in names:
         text = explain(small, name, values[name], other, earlier[name])
@@ -378,7 +379,7 @@ def judge(ask, names, other, small, full):
             elif text_full and not text:
                 text = f"{text_full}\nOn a small problem of other sizes it is right."
         elif not text_full:
-            text, remark = "", f"Remark: right at these sizes, but not at others, where\n{text}"
+            text, remark = "", f"Remark: right at these sizes only. On a smaller problem\n{text}"
         elif isinstance(values_full[name], Exception):
             text = text_full
         else:
@@ -443,7 +444,8 @@ class GLoVe:
         value = call("loss_GLoVe", self.loss_GLoVe, self.counts, *self.arguments())
         if not isinstance(value, (int, float, np.number)):
             raise GradientCheckError(f"loss_GLoVe returns a {type(value).__name__}, not a number.")
-        result = call(f"{title}grad_GLoVe", function, self.counts, *self.arguments())
+        given = "" if "grad_b_tilde" in self.points else ", given None for W_tilde and b_tilde,"
+        result = call(f"{title}grad_GLoVe{given}", function, self.counts, *self.arguments())
         if not isinstance(result, (tuple, list)) or len(result) != 4:
             is_several = isinstance(result, (tuple, list))
             found = f"{len(result)} values" if is_several else f"a {type(result).__name__}"
@@ -528,9 +530,13 @@ class Batch:
         return np.sum(self.C * np.log(np.maximum(y, TINY)))
 
 
+def times(n):
+    return ["never", "once", "twice", f"{n} times"][min(n, 3)]
+
+
 def small_batch(model, seed):
     """A random `Batch` in which no two sizes are equal; the last word does not occur."""
-    random, (B, N, V, D, H) = np.random.RandomState(seed), (7, 3, 9, 4, 5)
+    random, (B, N, V, D, H) = np.random.RandomState(seed), (8, 3, 9, 4, 7)
     params = {name: random.randn(*shape) for name, shape in parameter_shapes(N, V, D, H).items()}
     words, mask = random.randint(1, V - 1, (B, N)), np.eye(N, dtype=int)[np.arange(B) % N]
     words[0] = words[0, 0]  # a word several times in a window
@@ -538,7 +544,7 @@ def small_batch(model, seed):
     counts = np.bincount(batch.inputs.ravel(), minlength=V)
     batch.rows = dict.fromkeys(PARAMETERS, [f"unit {i}" for i in range(H)]) | {
         "loss_derivative": [" ".join(window) for window in np.array(SMALL_VOCAB)[batch.inputs]],
-        "word_embedding_weights": [f"{n} x {word}" for n, word in zip(counts, SMALL_VOCAB)],
+        "word_embedding_weights": [f"{word}, {times(n)}" for n, word in zip(counts, SMALL_VOCAB)],
     }
     return batch
 
@@ -577,7 +583,7 @@ def judge_back_propagate(model, inputs, mask):
     between[PARAMETERS[2:]] = f"loss_derivative and {hidden}"
     if wrong in between:
         first = PARAMETERS.index(wrong[0])
-        text = f"{verdicts[first].text}\nAll others are right, so look between {between[wrong]}."
+        text = f"{verdicts[first].text}\nAll before it is right, so look between\n{between[wrong]}."
         verdicts[first] = verdicts[first]._replace(text=text)
     return verdicts
 

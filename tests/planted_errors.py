@@ -2,8 +2,8 @@
 
 `PLANTED` holds them. `says` is a pattern that the message of the checker has to match; if it is
 None, the message must hold no sentence about "Your values", since none of them would be true.
-`shows` says whether the mistake changes a line of `print_gradients`: where it does not, one entry is
-wrong, or all is right but the dtype, or an argument is changed, or a variable takes its place.
+`shows` says whether the mistake changes a line of `print_gradients`: where it does not, one entry
+is wrong, or all is right but the dtype, or an argument is changed, or a variable takes its place.
 `sizes` are those of `random_problem`, where the mistake needs shapes that agree by accident.
 """
 
@@ -288,10 +288,10 @@ plant(
         "three values": (lambda *a: right_GLoVe(*a)[:3], "returns 3 values; expected grad_W, "),
         "five values": (lambda *a: (0, *right_GLoVe(*a)), "returns 5 values; expected grad_W, "),
         "returns nothing": (lambda *a: None, "returns a NoneType; expected grad_W, "),
-        "updated in place": (w_updated_in_place, f"W -= 0.01(.|\n)*{READ_ONLY}"),
+        "updated in place": (w_updated_in_place, rf"W -= 0.01(.|\n)*{READ_ONLY}"),
         "no branch for None": (
             no_branch_for_none,
-            "symmetric model: .* stops in line .*NoneType|\n",
+            "symmetric model: .* given None for W_tilde and b_tilde, stops in line(.|\n)*NoneType",
         ),
         "not written": (not_written, "grad_GLoVe is not written yet"),
     },
@@ -460,10 +460,8 @@ def blocks(change):
     return lambda p, i, a, d, h, e: add_rows(p, i, change(e.reshape(*i.shape, -1), i))
 
 
-AFTER_HIDDEN = (
-    "look between loss_derivative and the derivative with respect to the inputs of the hid"
-)
-TO_EMBEDDING = "look between the derivative with respect to the .* and word_embedding_weights"
+AFTER_HIDDEN = "look between\nloss_derivative and the derivative with respect to the inputs of the"
+TO_EMBEDDING = "look between\nthe derivative with respect to the .* and word_embedding_weights"
 ALL_BEHIND = "hid_bias is wrong(.|\n)*" + AFTER_HIDDEN
 SQUARE_EMBEDDING = {"sizes": {"H": 12, "D": 3, "N": 4}}  # embed_to_hid_weights is square
 SQUARE_OUTPUT = {"sizes": {"V": 5, "N": 2, "H": 10, "B": 60}}  # hid_to_output_weights is square
@@ -519,7 +517,7 @@ STEP_ERRORS = {  # by name of the step that is replaced, and then of the mistake
     "hid_bias": {
         "no slope": (
             lambda p, i, a, d, h: (d @ p.hid_to_output_weights).sum(axis=0),
-            "look between the derivative with respect to the .* and hid_bias",
+            "look between\nthe derivative with respect to the .* and hid_bias",
         ),
         "mean": (lambda p, i, a, d, h: h.mean(axis=0), MEAN.format("B")),
         "over the units": (lambda p, i, a, d, h: h.sum(axis=1), MIXED, {"sizes": {"B": 6, "H": 7}}),
@@ -528,7 +526,7 @@ STEP_ERRORS = {  # by name of the step that is replaced, and then of the mistake
     "embed_to_hid_weights": {
         "no slope": (
             lambda p, i, a, d, h: (d @ p.hid_to_output_weights).T @ a.embedding_layer,
-            "look between the derivative with respect to the .* and embed_to_hid_weights",
+            "look between\nthe derivative with respect to the .* and embed_to_hid_weights",
         ),
         "transposed": (lambda p, i, a, d, h: a.embedding_layer.T @ h, r"shape \(12, 7\); expected"),
         "transposed, square": (
