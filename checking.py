@@ -300,7 +300,7 @@ Verdict = collections.namedtuple("Verdict", "name shape text remark")  # text: e
 def call(name, function, counts, *arguments, watched=()):
     """A copy of function(*arguments); raises `GradientCheckError` if it is missing or fails.
 
-    counts: a `Counter`, which counts how often each (file, line) of the function is reached.
+    counts: a `Counter` of how often each (file, line) of the function is reached, or None.
     watched: objects whose attributes the function must not replace.
     """
     if function is None:
@@ -309,7 +309,8 @@ def call(name, function, counts, *arguments, watched=()):
             "Do so again whenever you have run the cell of `class Model`."
         )
     before = [(owner, key, value) for owner in watched for key, value in vars(owner).items()]
-    file, trace_before = function.__code__.co_filename, sys.gettrace()
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    trace_before = sys.gettrace()
 
     def trace(frame, event, _):
         if frame.f_code.co_filename == file:
@@ -317,14 +318,16 @@ def call(name, function, counts, *arguments, watched=()):
             return trace
 
     try:
-        sys.settrace(trace)
+        if counts is not None:
+            sys.settrace(trace)
         result = function(*arguments)
     except NotImplementedError:
         text = f"{name} is not written yet. Write it, run its cell, and then this one."
         raise GradientCheckError(text) from None
     except Exception as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
-        text = f"{name} stops in line {frames[-1].lineno}:\n    {frames[-1].line}"
+        frames = traceback.extract_tb(error.__traceback__)
+        frame = ([f for f in frames if f.filename == file] or frames)[-1]
+        text = f"{name} stops in line {frame.lineno}:\n    {frame.line}"
         text += f"\n{type(error).__name__}: {error}"
         if "read-only" in str(error):
             text += "\nThe caller still needs this array: write the result into a new one."
@@ -417,7 +420,7 @@ class GLoVe:
 
     def __init__(self, loss_GLoVe, grad_GLoVe, model, V, d, seed, is_small=True, question=""):
         self.loss_GLoVe, self.grad_GLoVe, self.question = loss_GLoVe, grad_GLoVe, question
-        self.title, self.counts = f"{model} model: ", collections.Counter()
+        self.title, self.counts = f"{model} model: ", collections.Counter() if is_small else None
         random = np.random.RandomState(seed)
         W, W_tilde = map(frozen, random.randn(2, V, d))
         b, b_tilde = map(frozen, random.randn(2, V, 1))
@@ -495,8 +498,8 @@ class Batch:
             frozen(layer)
         self.y = self.activations.output_layer
         self.points = params | {"loss_derivative": np.log(np.maximum(self.y, TINY))}
-        self.counts, self.sizes = collections.Counter(), {"B": B, "N": N, "(B N)": B * N, "V": V}
-        self.rows = None
+        self.sizes = {"B": B, "N": N, "(B N)": B * N, "V": V}
+        self.rows = self.counts = None
         # C stands for the derivative of the loss: its rows sum to 0 in the chunk of the masked
         # position and are 0 elsewhere, so that it is the derivative of sum(C * log y) by z.
         possible = self.target_mask * (self.y.reshape(B, N, V) > TINY)
@@ -541,10 +544,11 @@ def small_batch(model, seed):
     words, mask = random.randint(1, V - 1, (B, N)), np.eye(N, dtype=int)[np.arange(B) % N]
     words[0] = words[0, 0]  # a word several times in a window
     batch = Batch(model, params, SMALL_VOCAB, words, mask, seed)
-    counts = np.bincount(batch.inputs.ravel(), minlength=V)
+    batch.counts = collections.Counter()
+    n_times = np.bincount(batch.inputs.ravel(), minlength=V)
     batch.rows = dict.fromkeys(PARAMETERS, [f"unit {i}" for i in range(H)]) | {
         "loss_derivative": [" ".join(window) for window in np.array(SMALL_VOCAB)[batch.inputs]],
-        "word_embedding_weights": [f"{word}, {times(n)}" for n, word in zip(counts, SMALL_VOCAB)],
+        "word_embedding_weights": [f"{k}, {times(n)}" for k, n in zip(SMALL_VOCAB, n_times)],
     }
     return batch
 

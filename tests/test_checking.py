@@ -16,7 +16,6 @@ from right_implementations import (
     LOSS_DERIVATIVE,
     Model,
     Params,
-    glove_in_loops,
     loss_GLoVe,
     random_problem,
 )
@@ -210,7 +209,7 @@ def test_nothing_of_the_caller_is_changed():
     )
     checking.check_loss_derivative(model, inputs, mask)
     checking.print_gradients(model, inputs, mask)
-    checking.check_GLoVe_gradients(loss_GLoVe, glove_in_loops)
+    checking.check_GLoVe_gradients(loss_GLoVe, GLOVE[1])
     with pytest.raises(checking.GradientCheckError):
         checking.check_gradients(model, inputs, mask)
     assert all(np.array_equal(a, b) and a.flags.writeable for a, b in zip(arrays, before))
@@ -320,8 +319,9 @@ def test_map_shows_positions_and_units():
 def test_mistake_nearest_to_the_output_is_explained_first():
     message = error_of_back(slope=lambda p, i, a, d: 1)
     assert message.startswith("hid_bias is wrong.") and message.endswith(
-        "All before it is right, so look between\nloss_derivative and the derivative with respect to "
-        "the inputs of the hidden units.\nAlso wrong: embed_to_hid_weights, word_embedding_weights."
+        "All before it is right, so look between\nloss_derivative and the derivative with respect "
+        "to the inputs of the hidden units.\nAlso wrong: embed_to_hid_weights, "
+        "word_embedding_weights."
     )
 
 
@@ -406,10 +406,12 @@ def test_what_is_right_on_the_small_problem_only_is_wrong():
 
 
 @pytest.mark.parametrize("function", LOSS_DERIVATIVE + BACK_PROPAGATE, ids=lambda f: f.__name__)
-def test_a_loop_over_examples_words_or_units_is_a_remark(function, capsys):
-    name = "compute_loss_derivative" if function in LOSS_DERIVATIVE else "back_propagate"
-    check(subclass(**{name: function}))
-    remarks = re.findall(r"Remark: line (\d+) is a loop, .*: (.*)", capsys.readouterr().out)
+def test_a_loop_over_examples_words_or_units_is_a_remark(function):
+    is_derivative = function in LOSS_DERIVATIVE
+    judge = checking.judge_loss_derivative if is_derivative else checking.judge_back_propagate
+    name = "compute_loss_derivative" if is_derivative else "back_propagate"
+    remark = check(subclass(**{name: function}), function=judge)[0].remark
+    remarks = re.findall(r"Remark: line (\d+) is a loop, .*: (.*)", remark)
     loops = {
         "derivative_in_loops": "for i in range(B):",
         "back_in_loops": "for i, window in enumerate(input_batch):",

@@ -84,7 +84,7 @@ def test_planted_error_is_caught_and_explained_in_ten_of_ten(planted, seed, monk
 
 
 QUICK_AND_SLOW = [
-    pytest.param(seed, marks=[] if seed < 2 else pytest.mark.slow, id=str(seed)) for seed in SEEDS
+    pytest.param(seed, marks=[] if seed < 1 else pytest.mark.slow, id=str(seed)) for seed in SEEDS
 ]
 
 
@@ -92,7 +92,7 @@ QUICK_AND_SLOW = [
 @pytest.mark.parametrize("grad_GLoVe", GLOVE, ids=lambda function: function.__name__)
 def test_right_grad_GLoVe_passes(grad_GLoVe, seed, monkeypatch):
     monkeypatch.setattr(checking, "SEED", seed)
-    checking.check_GLoVe_gradients(loss_GLoVe, grad_GLoVe)
+    checking.check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=60)
 
 
 METHODS = [("compute_loss_derivative", function) for function in LOSS_DERIVATIVE]
@@ -125,7 +125,7 @@ def printed(model_class, problem, capsys):
     ids=lambda planted: f"{planted.target}: {planted.name}",
 )
 def test_mistake_changes_a_printed_line(planted, capsys):
-    for seed in SEEDS[:3]:
+    for seed in SEEDS[:2]:
         problem = random_problem(seed, **planted.sizes)
         assert printed(planted.model_class(), problem, capsys) != printed(Model, problem, capsys)
 
