@@ -180,6 +180,11 @@ def frozen(array):
 
 
 # Finite differences, and what wrong values have to do with them
+#
+# A problem is a `GLoVe` or a `Batch`. It has points, by name the arrays in which the gradient is
+# taken; loss(name, array), the loss with an array in the place of a point; sizes, by name; title,
+# in front of names; if it is small, rows, by name how those of its map are called, and counts, of
+# lines that ran; and a question, if values that are right for it alone lead to one.
 
 
 def derivative_along(function, point, direction):
@@ -190,15 +195,14 @@ def derivative_along(function, point, direction):
     where the best lies between depends on the function. So the step goes down `STEPS` until two
     results agree; if none do, the two that agree best count.
     """
-    rounding = 2.0**-50 * abs(function(point))
     best, best_error = np.nan, np.inf
     central = result = np.nan
     for step in STEPS:
         coarse, earlier = central, result
-        rise = function(point + step * direction) - function(point - step * direction)
-        central = rise / (2 * step)
+        above, below = function(point + step * direction), function(point - step * direction)
+        central = (above - below) / (2 * step)
         result = central + (central - coarse) / 15  # a quarter of the step: 15 = 4**2 - 1
-        error = abs(result - earlier) + rounding / step
+        error = abs(result - earlier) + 2.0**-50 * abs(above) / step  # the second is rounding
         if error < best_error:
             best, best_error = result, error
         if best_error <= 1e-9 * abs(best):
@@ -376,9 +380,7 @@ def judge(ask, names, other, small, full):
         text_full, remark = explain(full, name, values_full[name]), loop
         if isinstance(values[name], np.ndarray):
             if text and not text_full:
-                text += (
-                    "\nAt the size of the assignment it is right. Is a size written as a number?"
-                )
+                text += "\nAt the assignment's size it is right. Is a size written as a number?"
             elif text_full and not text:
                 text = f"{text_full}\nOn a small problem of other sizes it is right."
         elif not text_full:
@@ -481,7 +483,7 @@ def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=251):
 
 
 class Batch:
-    """A masked batch, and what a model computes for it; arrays that students get are read-only."""
+    """A masked batch, what a model computes for it, and the questions to a student's methods."""
 
     title = question = ""
 
@@ -525,9 +527,9 @@ class Batch:
     def loss(self, name, array):
         """What has the gradient: of z the cross-entropy, of a parameter sum(C * log y)."""
         if name == "loss_derivative":
-            powers = np.exp(array).reshape(*self.mask.shape, -1)
-            y = (powers / powers.sum(axis=2, keepdims=True)).reshape(array.shape)
-            return -np.sum(self.targets * np.log(np.maximum(y, TINY)))
+            z = array.reshape(*self.mask.shape, -1)
+            log_y = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
+            return -np.sum(self.targets * log_y.reshape(array.shape))
         params = type(self.model.params)(**(vars(self.model.params) | {name: array}))
         y = type(self.model)(params, self.model.vocab).compute_activations(self.inputs).output_layer
         return np.sum(self.C * np.log(np.maximum(y, TINY)))
