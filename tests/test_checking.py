@@ -9,6 +9,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from planted_errors import STEP_ERRORS, back_propagate_with, derivative_from, glove_with
 from right_implementations import (
     BACK_PROPAGATE,
@@ -239,9 +240,13 @@ def test_a_row_is_printed_for_each_array(capsys):
     assert rows[6] == "  grad_W                  (40, 16)      right" and len(rows) == 8
 
 
-def test_the_message_stands_alone_in_a_notebook():
-    for error in (checking.GradientCheckError("two\nlines"), checking.DataFileError("two\nlines")):
-        assert error._render_traceback_() == ["two\nlines"]
+@pytest.mark.parametrize("error", ["GradientCheckError", "DataFileError"])
+def test_the_message_stands_alone_in_a_notebook(error, capsys):
+    InteractiveShell().run_cell(f"import checking; raise checking.{error}('two\\nlines')")
+    assert capsys.readouterr().out == "two\nlines\n"
+
+
+def test_kinds_of_errors():
     assert issubclass(checking.GradientCheckError, AssertionError)
     assert issubclass(checking.DataFileError, ValueError)
 
