@@ -384,7 +384,8 @@ def judge(ask, names, other, small, full):
             elif text_full and not text:
                 text = f"{text_full}\nOn a small problem of other sizes it is right."
         elif not text_full:
-            text, remark = "", f"Remark: right at these sizes only. On a smaller problem\n{text}"
+            remark = "Remark: right at these sizes only. Is one of them written as a number? On a "
+            text, remark = "", f"{remark}smaller problem\n{text}"
         elif isinstance(values_full[name], Exception):
             text = text_full
         else:
