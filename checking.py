@@ -283,9 +283,10 @@ def explain(problem, name, values, other=None, earlier=None):
     hint = relation(yours, right, problem.sizes)
     if values.any() and np.array_equal(values, earlier):
         hint = "Your values stay the same when all the arguments change."
-    for factor, manner in ((1, "right"), (0.5, "half of the right ones")):
-        if not hint and other and other.question and not explain(other, name, earlier / factor):
-            hint = f"Your values are {manner} {other.question}"
+    if not hint and other and other.question and isinstance(earlier, np.ndarray):
+        for factor, manner in ((1, "right"), (0.5, "half of the right ones")):
+            if not explain(other, name, earlier / factor):
+                hint = f"Your values are {manner} {other.question}"
     lines = [
         f"{problem.title}{name} is wrong.",
         f"{place}: yours {yours[worst] + 0.0:.8g}, finite difference {right[worst] + 0.0:.8g}.",

@@ -443,6 +443,12 @@ def test_symmetric_model_with_a_gradient_from_one_role():
         )
 
 
+def test_a_function_that_fails_at_its_first_call_alone():
+    calls, wrong = [], glove_with(lambda E, U, T: {0: E @ E @ T})
+    message = error_of_glove(lambda *a: wrong(*a) if calls else calls.append(a))
+    assert message.startswith("asymmetric model: grad_W is wrong.\nEntry")
+
+
 @pytest.mark.parametrize("value", [None, "text", np.ones(3), (1, 2)], ids=str)
 def test_a_loss_that_is_no_number_is_named(value):
     assert "loss_GLoVe returns a " in error_of_glove(GLOVE[1], lambda *_: value)
