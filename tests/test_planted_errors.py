@@ -125,9 +125,8 @@ def printed(model_class, problem, capsys):
     ids=lambda planted: f"{planted.target}: {planted.name}",
 )
 def test_mistake_changes_a_printed_line(planted, capsys):
-    for seed in SEEDS[:2]:
-        problem = random_problem(seed, **planted.sizes)
-        assert printed(planted.model_class(), problem, capsys) != printed(Model, problem, capsys)
+    problem = random_problem(0, **planted.sizes)
+    assert printed(planted.model_class(), problem, capsys) != printed(Model, problem, capsys)
 
 
 @pytest.mark.parametrize("target, function", METHODS, ids=METHOD_IDS)
