@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pypdf
+from matplotlib.ft2font import FT2Font
 
-from tools.pdf.cells import (
-    PRELUDE,
-    NotebookTypesetter,
-    Pictures,
-    copy_fonts,
-    foreign_letters,
-)
-from tools.pdf.typeset import PAPERS, TEMPLATE, TypesetError, compile_typst, query_typst
+from tools.notebook import provided_lines
+from tools.pdf.cells import NotebookTypesetter
+from tools.pdf.pictures import Pictures
+from tools.pdf.typeset import FONTS, PAPERS, TypesetError, compile_typst, with_formulas
 from tools.questions import QUESTIONS
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it repairs small defects, and reports each
 
 WRITTEN_TITLE = "Written problems"
+MATHEMATICAL_LETTERS = range(0x1D400, 0x1D800)  # in the fonts that typst brings with it
 
 
 class WrittenError(ValueError):
@@ -65,14 +63,15 @@ def read_written(path):
     return reader
 
 
-def typeset_notebook(notebook, path, paper="a4", before=0, after=0, progress=iter):
+def typeset_notebook(notebook, path, paper="a4", before=0, after=0, short=False, progress=iter):
     """Typeset a notebook.
 
     Args:
-        notebook: node, as `submitted_notebook.read_notebook` returns it.
+        notebook: node, as `tools.notebook.read_notebook` returns it.
         path: of the notebook; pictures are looked for in its folder, its name is on each page.
         paper: a key of `tools.pdf.typeset.PAPERS`.
         before, after: numbers of pages that will be put in front and behind.
+        short: whether to leave out the code cells that are as they were handed out.
         progress: wraps the list of cells, for a progress bar.
 
     Returns:
@@ -81,19 +80,22 @@ def typeset_notebook(notebook, path, paper="a4", before=0, after=0, progress=ite
     """
     path = Path(path)
     with tempfile.TemporaryDirectory() as folder:
-        typesetter = NotebookTypesetter(notebook, path.parent, Pictures(folder))
+        provided = provided_lines() if short else frozenset()
+        typesetter = NotebookTypesetter(notebook, Pictures(folder, path.parent), provided)
         pieces = []
         for number, cell in enumerate(progress(notebook.cells), start=1):
             pieces += typesetter.pieces(cell, number)
-        copy_fonts(folder)
-        foreign = foreign_letters("".join(piece.plain for piece in pieces))
+        formulas, warnings = typesetter.formulas.typeset()
+        warnings = typesetter.warnings + warnings
+        for piece in pieces:
+            piece.source = with_formulas(piece.source, formulas)
+        foreign = foreign_characters("".join(piece.plain for piece in pieces))
         if foreign:
-            typesetter.warnings.append(
-                f"letters that depend on the fonts of your computer: {' '.join(foreign[:20])} "
+            warnings.append(
+                f"characters that depend on the fonts of your computer: {' '.join(foreign[:20])} "
                 "- look at them in the PDF"
             )
         options = {
-            "fonts": folder,
             "system_fonts": bool(foreign),
             "paper": PAPERS[paper],
             "title": path.stem,
@@ -102,37 +104,47 @@ def typeset_notebook(notebook, path, paper="a4", before=0, after=0, progress=ite
             "after": str(after),
         }
         try:
-            pdf = compile_typst(document(pieces), folder, **options)
+            pdf, sections = compile_typst(document(pieces), folder, **options)
         except TypesetError:
-            replace_what_fails(pieces, folder, options, typesetter)
-            pdf = compile_typst(document(pieces), folder, **options)
-        source = Path(folder, "notebook.typ")
-        source.write_text(document(pieces), encoding="utf-8")
-        sections = [tuple(value) for value in query_typst(source, "section", **options)]
-    return pdf, sections, typesetter.warnings
+            warnings += replace_what_fails(pieces, folder, options)
+            pdf, sections = compile_typst(document(pieces), folder, **options)
+    return pdf, [tuple(section) for section in sections], warnings
+
+
+def foreign_characters(text):
+    """Characters in a text that only a font of the machine can show, a sorted list."""
+    ours = {*FT2Font(FONTS / "DejaVuSans.ttf").get_charmap(), *MATHEMATICAL_LETTERS, ord("\u200b")}
+    return sorted(c for c in set(text) if ord(c) not in ours and c.isprintable())
 
 
 def document(pieces):
     """Typst source of some pieces; those that begin a section begin a page."""
-    body = []
+    body, leads = ["#show: notebook\n"], []
     for piece in pieces:
         if piece.section:
-            body.append(
-                "#pagebreak(weak: true)\n"
-                f'#context [#metadata(("{piece.section}", here().page()))<section>]\n'
-            )
-        body.append(piece.source)
-    return TEMPLATE.read_text(encoding="utf-8") + PRELUDE + "\n".join(body)
+            body += [*leads, f'#begin("{piece.section}")\n']
+            leads = []
+        if piece.is_lead:
+            leads.append(f"#lead[{piece.source}]\n")
+        elif piece.picture:
+            body.append(f'#with-picture("{piece.picture}")[{"".join(leads)}]\n')
+            leads = []
+        else:
+            body += [*leads, f"#piece[{piece.source}]\n"]
+            leads = []
+    return "\n".join(body + leads)
 
 
-def replace_what_fails(pieces, folder, options, typesetter):
-    """Show as their source the pieces that do not compile."""
+def replace_what_fails(pieces, folder, options):
+    """Show as their source the pieces that do not compile; returns warnings."""
+    warnings = []
     for piece in pieces:
         try:
             compile_typst(document([piece]), folder, **options)
         except TypesetError as error:
             piece.source = piece.plain
-            typesetter.warn_of_plain(piece.place, error)
+            warnings.append(f"{piece.place}: shown as its source, because {error}")
+    return warnings
 
 
 def parts_of(sections, n_pages, n_written, written_last):
@@ -177,11 +189,11 @@ def combine(notebook_pdf, written, parts, written_last, title):
     return stream.getvalue()
 
 
-def make_pdf(notebook, path, written=None, written_last=False, paper="a4", progress=iter):
+def make_pdf(notebook, path, written=None, written_last=False, **options):
     """Make the PDF of a notebook and of the written part.
 
     Args:
-        notebook, path, paper, progress: as for `typeset_notebook`.
+        notebook, path; paper, short, progress: as for `typeset_notebook`.
         written: pypdf.PdfReader, as `read_written` returns it, or None.
         written_last: whether the written part comes after the notebook.
 
@@ -190,7 +202,9 @@ def make_pdf(notebook, path, written=None, written_last=False, paper="a4", progr
     """
     n_written = len(written.pages) if written else 0
     before, after = (0, n_written) if written_last else (n_written, 0)
-    pdf, sections, warnings = typeset_notebook(notebook, path, paper, before, after, progress)
+    pdf, sections, warnings = typeset_notebook(
+        notebook, path, before=before, after=after, **options
+    )
     n_pages = len(pypdf.PdfReader(io.BytesIO(pdf)).pages)
     parts = parts_of(sections, n_pages, n_written, written_last)
     found = {number for number, _ in sections}
