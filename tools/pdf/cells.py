@@ -11,8 +11,8 @@ from functools import partial
 from bs4 import BeautifulSoup
 
 from tools.notebook import ANSI, grade_id, place_of
-from tools.pdf.formulas import Formulas, definitions, quoted
-from tools.pdf.markup import Writer, html_of, raw_block
+from tools.pdf.formulas import Formulas, definitions, with_formulas
+from tools.pdf.markup import html_of, html_to_typst, prepared, raw_block
 from tools.pdf.pictures import PictureError, from_base64
 from tools.questions import QUESTIONS
 
@@ -33,17 +33,21 @@ class Piece:
     """A part of the notebook that is typeset at once.
 
     place: which cell it is, for messages.
-    source: typst. plain: typst that shows the same simply.
+    plain: typst that shows it simply.
+    html: what it is, "" if that is shown by `plain`; `typeset` makes `source`, typst, of it.
     section: number of the question or section that begins here, "" if none does.
     is_lead: whether it stays on one page with the piece that follows.
+    is_answer: whether it is one, to a written question.
     picture: file of the picture that it is, "" if it is none.
     """
 
     place: str
-    source: str
     plain: str
+    html: str = ""
+    source: str = ""
     section: str = ""
     is_lead: bool = False
+    is_answer: bool = False
     picture: str = ""
 
 
@@ -91,6 +95,16 @@ class NotebookTypesetter:
         texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
         self.formulas = Formulas(definitions("\n".join(texts)))
 
+    def typeset(self, pieces):
+        """Make `source` of some pieces, and warnings of what their formulas lack."""
+        formulas, warnings = self.formulas.typeset()
+        self.warnings += warnings
+        texts = [piece for piece in pieces if piece.html]
+        for piece in pieces:
+            piece.source = piece.plain
+        for piece, source in zip(texts, html_to_typst([piece.html for piece in texts])):
+            piece.source = with_formulas(source, formulas)
+
     def pieces(self, cell, number):
         """Pieces of a cell, a list. number: of the cell, from 1, for messages."""
         place = place_of(number, cell)
@@ -115,7 +129,7 @@ class NotebookTypesetter:
             return outputs
         shown = raw_block(source, "python" if cell.cell_type == "code" else "text")
         is_lead = bool(outputs) and len(lines) <= SHORT_CODE
-        return [Piece(place, shown, shown, is_lead=is_lead), *outputs]
+        return [Piece(place, shown, is_lead=is_lead), *outputs]
 
     def markdown_pieces(self, cell, place):
         """A piece for each section that begins in the cell, and one for what comes before."""
@@ -131,11 +145,8 @@ class NotebookTypesetter:
                 continue
             piece = self.markdown_piece(text, cell.get("attachments", {}), place)
             piece.section = section
-            if cell.metadata.get("nbgrader", {}).get("solution"):
-                piece.source = f"#answer[\n{piece.source}\n]\n"
-                piece.plain = f"#answer[\n{piece.plain}\n]\n"
-            else:
-                piece.is_lead = len(text) <= SHORT_TEXT
+            piece.is_answer = cell.metadata.get("nbgrader", {}).get("solution", False)
+            piece.is_lead = len(text) <= SHORT_TEXT and not piece.is_answer
             pieces.append(piece)
         return pieces
 
@@ -144,10 +155,10 @@ class NotebookTypesetter:
         return self.html_piece(html, attachments, raw_block(printable(text), "text"), place)
 
     def html_piece(self, html, attachments, plain, place):
-        writer = Writer(self.formulas, partial(self.pictures.store, attachments=attachments))
-        source = writer.typst(html)
-        self.warnings += [f"{place}: not shown: {what}" for what in writer.missing]
-        return Piece(place, source, plain)
+        store = partial(self.pictures.store, attachments=attachments)
+        html, missing = prepared(html, self.formulas, store)
+        self.warnings += [f"{place}: not shown: {what}" for what in missing]
+        return Piece(place, plain, html)
 
     def output_pieces(self, output, place):
         """Pieces of an output: none if nothing is to be seen of it."""
@@ -162,7 +173,7 @@ class NotebookTypesetter:
             language = "stderr" if output.get("name") == "stderr" else "output"
         text = printable(shortened(text))
         shown = raw_block(text, language)
-        return [Piece(place, shown, shown)] if text.strip() else []
+        return [Piece(place, shown)] if text.strip() else []
 
     def data_pieces(self, data, place):
         """The best of the representations that an output has."""
@@ -177,17 +188,17 @@ class NotebookTypesetter:
         for kind in ("text/markdown", "text/latex"):
             if kind in data:
                 return [self.markdown_piece(text_of(data[kind]), {}, place)]
-        return [Piece(place, plain, plain)] if text.strip() else []
+        return [Piece(place, plain)] if text.strip() else []
 
     def picture_piece(self, kind, content, plain, place):
         try:
             is_svg = kind == "image/svg+xml"
             content = text_of(content).encode() if is_svg else from_base64(content)
             name = self.pictures.add(content)
-            return Piece(place, f"#align(center, picture({quoted(name)}))\n", plain, picture=name)
+            return Piece(place, plain, picture=name)
         except PictureError as error:
             self.warnings.append(f"{place}: not shown: {error}")
-            return Piece(place, plain, plain)
+            return Piece(place, plain)
 
 
 def prefers_html(html, plain):

@@ -12,7 +12,7 @@ from matplotlib.ft2font import FT2Font
 from tools.notebook import provided_lines
 from tools.pdf.cells import NotebookTypesetter
 from tools.pdf.pictures import Pictures
-from tools.pdf.typeset import FONTS, PAPERS, TypesetError, compile_typst, with_formulas
+from tools.pdf.typeset import FONTS, PAPERS, TypesetError, compile_typst
 from tools.questions import QUESTIONS
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it repairs small defects, and reports each
@@ -85,10 +85,8 @@ def typeset_notebook(notebook, path, paper="a4", before=0, after=0, short=False,
         pieces = []
         for number, cell in enumerate(progress(notebook.cells), start=1):
             pieces += typesetter.pieces(cell, number)
-        formulas, warnings = typesetter.formulas.typeset()
-        warnings = typesetter.warnings + warnings
-        for piece in pieces:
-            piece.source = with_formulas(piece.source, formulas)
+        typesetter.typeset(pieces)
+        warnings = typesetter.warnings
         foreign = foreign_characters("".join(piece.plain for piece in pieces))
         if foreign:
             warnings.append(
@@ -119,18 +117,19 @@ def foreign_characters(text):
 
 def document(pieces):
     """Typst source of some pieces; those that begin a section begin a page."""
-    body, leads = ["#show: notebook\n"], []
+    body, leads = ["#show: notebook", "#let image = picture"], []
     for piece in pieces:
+        source = f"#answer[{piece.source}]" if piece.is_answer else piece.source
         if piece.section:
             body += [*leads, f'#begin("{piece.section}")\n']
             leads = []
         if piece.is_lead:
-            leads.append(f"#lead[{piece.source}]\n")
+            leads.append(f"#lead[{source}]\n")
         elif piece.picture:
             body.append(f'#with-picture("{piece.picture}")[{"".join(leads)}]\n')
             leads = []
         else:
-            body += [*leads, f"#piece[{piece.source}]\n"]
+            body += [*leads, f"#piece[{source}]\n"]
             leads = []
     return "\n".join(body + leads)
 

@@ -2,14 +2,12 @@
 
 import base64
 import binascii
-import io
 import re
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote
 
 import typst
-from PIL import Image
 
 
 class PictureError(ValueError):
@@ -39,17 +37,18 @@ class Pictures:
         return self.add(self.read(address, attachments))
 
     def add(self, content):
-        """Store a picture, bytes; returns the name of its file, or raises PictureError."""
+        """Store a picture, bytes; returns the name of its file.
+
+        Raises PictureError if it is damaged or of a kind that typst does not know.
+        """
         self.count += 1
-        is_svg = content.lstrip()[:1] == b"<"
-        kind, content = ("svg", content) if is_svg else png_or_jpeg(content)
+        kind = "svg" if content.lstrip()[:1] == b"<" else "picture"
         name = f"picture{self.count}.{kind}"
         (self.folder / name).write_bytes(content)
-        if is_svg:
-            try:
-                typst.compile(f'#image("{name}")'.encode(), root=self.folder)
-            except (typst.TypstError, RuntimeError) as error:
-                raise PictureError("a damaged SVG picture") from error
+        try:
+            typst.compile(f'#image("{name}")'.encode(), root=self.folder)
+        except (typst.TypstError, RuntimeError) as error:
+            raise PictureError("a damaged picture, or one of an unknown kind") from error
         return name
 
     def read(self, address, attachments):
@@ -69,20 +68,6 @@ class Pictures:
             return (self.source / unquote(address)).read_bytes()
         except (OSError, ValueError) as error:
             raise PictureError(f"the picture {address}, which is not there") from error
-
-
-def png_or_jpeg(content):
-    """Kind and bytes of a picture: the same bytes if typst knows their kind, else a PNG."""
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            picture.load()
-            if picture.format in ("PNG", "JPEG"):
-                return picture.format.lower(), content
-            stream = io.BytesIO()
-            picture.convert("RGBA").save(stream, "PNG")
-            return "png", stream.getvalue()
-    except Exception as error:  # damaged pictures make the decoders raise anything
-        raise PictureError("a damaged picture, or one of an unknown kind") from error
 
 
 def from_base64(text):

@@ -7,8 +7,8 @@ from pathlib import Path
 import matplotlib
 import typst
 
-from tools.pdf.formulas import PLACEHOLDER, Formulas, definitions
-from tools.pdf.markup import Writer, html_of
+from tools.pdf.formulas import Formulas, definitions, with_formulas
+from tools.pdf.markup import html_of, html_to_typst, prepared
 from tools.pdf.pictures import Pictures
 
 TEMPLATE = Path(__file__).with_suffix(".typ")
@@ -53,11 +53,6 @@ def compile_typst(body, folder, system_fonts=False, **inputs):
         raise TypesetError(f"typst stopped: {error}") from error
 
 
-def with_formulas(source, typeset):
-    """Typst with formulas, as `Formulas.typeset` returns them, in place of their placeholders."""
-    return PLACEHOLDER.sub(lambda match: typeset[int(match[1])], source)
-
-
 def markdown_to_pdf(markdown, folder=".", paper="a4", title="", footer=""):
     """Typeset a text in Jupyter's Markdown; the title of a picture becomes its caption.
 
@@ -75,10 +70,11 @@ def markdown_to_pdf(markdown, folder=".", paper="a4", title="", footer=""):
 
     formulas = Formulas(definitions(markdown))
     with tempfile.TemporaryDirectory() as pictures:
-        writer = Writer(formulas, Pictures(pictures, folder).store)
-        source = writer.typst(html_of(formulas.take(markdown, "the text")))
+        html = html_of(formulas.take(markdown, "the text"))
+        html, missing = prepared(html, formulas, Pictures(pictures, folder).store)
         typeset, warnings = formulas.typeset()
-        if found := warnings + writer.missing:
+        if found := missing + warnings:
             raise TypesetError(found[0])
         inputs = {"paper": PAPERS[paper], "title": title, "footer": footer}
-        return compile_typst(with_formulas(source, typeset), pictures, **inputs)[0]
+        body = with_formulas(html_to_typst([html])[0], typeset)
+        return compile_typst(body, pictures, **inputs)[0]
