@@ -9,15 +9,15 @@ notebook itself is never changed. At the end it prints on which pages each quest
 what Gradescope asks for when you hand in.
 """
 
-# Every Python 3 has to understand this file, which tells the old ones from the others.
+# Every Python 3 has to understand this file, so that an old one can say that it is old.
 import importlib.util
 import sys
 from pathlib import Path
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036
     sys.exit(
-        "error: this is Python %d.%d: install Python 3.11 or newer, make a new .venv with it and "
-        "run this again" % sys.version_info[:2]
+        f"error: this is Python {sys.version.split()[0]}: install Python 3.11 or newer, make a new "
+        ".venv with it, and run this again"
     )
 
 from tools.common import (
@@ -35,7 +35,7 @@ PACKAGES = {
     "pypdf": "pypdf>=7.1",
     "typst": "typst==0.14.9",
 }
-PROVIDED = ("bs4", "nbclient", "nbformat", "matplotlib", "PIL", "tqdm")  # by requirements.txt
+PROVIDED = ("bs4", "nbclient", "nbformat", "matplotlib", "tqdm")  # by requirements.txt
 
 
 class HandInError(ValueError):
@@ -53,7 +53,7 @@ def interpreter(folder=ROOT):
 def require_packages():
     """Raise HandInError with the command that installs what is missing, if anything is."""
     absent = [name for name in (*PACKAGES, *PROVIDED) if importlib.util.find_spec(name) is None]
-    extra = ['"%s"' % PACKAGES[name] for name in absent if name in PACKAGES]
+    extra = [f'"{PACKAGES[name]}"' for name in absent if name in PACKAGES]
     if set(absent) & set(PROVIDED):
         extra = ["-r requirements.txt", *extra]
     if absent:
@@ -86,9 +86,6 @@ def parse_arguments():
     parser.add_argument("notebook", help="hw1_code_<uni>.ipynb, run and saved")
     parser.add_argument("--written", metavar="PDF", help="your written part")
     parser.add_argument(
-        "--written-last", action="store_true", help="put it after the notebook, not before"
-    )
-    parser.add_argument(
         "--short", action="store_true", help="leave out code cells that you have not touched"
     )
     parser.add_argument(
@@ -104,9 +101,7 @@ def parse_arguments():
 @clear_exit(HandInError)
 def main():
     arguments = parse_arguments()
-    require_packages()
-    from tqdm import tqdm  # these need the packages
-
+    require_packages()  # which these need
     from tools.notebook import NotebookError, read_notebook
     from tools.pdf.document import WrittenError, make_pdf, read_written
     from tools.pdf.missing import misses
@@ -129,10 +124,8 @@ def main():
             notebook,
             path,
             written,
-            arguments.written_last,
             paper=arguments.paper,
             short=arguments.short,
-            progress=lambda cells: tqdm(cells, desc="typesetting", unit="cell", leave=False),
         )
         write_atomically(output, pdf)
     for warning in warnings:

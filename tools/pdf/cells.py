@@ -83,11 +83,12 @@ class NotebookTypesetter:
         pictures: Pictures.
         provided: set of lines; a code cell that consists of them is left out.
 
-    Attributes: `warnings` lists what could not be shown as it was meant; `formulas` are those for
-    which the pieces have placeholders.
+    Attributes: `warnings` lists what could not be shown as it was meant, `formulas` are those for
+    which the HTML of the pieces has placeholders.
     """
 
     def __init__(self, notebook, pictures, provided=frozenset()):
+        self.notebook = notebook
         self.pictures = pictures
         self.provided = provided
         self.warnings = []
@@ -95,15 +96,17 @@ class NotebookTypesetter:
         texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
         self.formulas = Formulas(definitions("\n".join(texts)))
 
-    def typeset(self, pieces):
-        """Make `source` of some pieces, and warnings of what their formulas lack."""
+    def typeset(self):
+        """The pieces of all cells, with `source`; and what could not be shown, a list."""
+        cells = enumerate(self.notebook.cells, start=1)
+        pieces = [piece for number, cell in cells for piece in self.pieces(cell, number)]
         formulas, warnings = self.formulas.typeset()
-        self.warnings += warnings
         texts = [piece for piece in pieces if piece.html]
         for piece in pieces:
             piece.source = piece.plain
         for piece, source in zip(texts, html_to_typst([piece.html for piece in texts])):
             piece.source = with_formulas(source, formulas)
+        return pieces, self.warnings + warnings
 
     def pieces(self, cell, number):
         """Pieces of a cell, a list. number: of the cell, from 1, for messages."""

@@ -71,9 +71,8 @@ class Formulas:
         """Typst for each formula, and warnings about those that are not shown as they are meant."""
         expanded = [expand(latex, self.macros) for _, _, latex, _ in self.found]
         typeset, warnings = [], []
-        for (place, kind, latex, source), meant, math in zip(
-            self.found, expanded, mathml(expanded)
-        ):
+        trees = mathml(expanded, [KINDS[kind][0] == "$" for _, kind, _, _ in self.found])
+        for (place, kind, latex, source), meant, math in zip(self.found, expanded, trees):
             shown = f"the formula {' '.join(latex.split())[:70]}"
             try:
                 typst = checked(meant, math)
@@ -178,11 +177,12 @@ def argument_at(latex, start, to_the_end=False):
     return latex[start:], len(latex)
 
 
-def mathml(formulas):
+def mathml(formulas, are_inline):
     """MathML, a bs4 Tag, for each TeX formula, or None where pandoc does not understand it."""
+    kinds = [{"t": "InlineMath" if is_inline else "DisplayMath"} for is_inline in are_inline]
     blocks = [
-        {"t": "Para", "c": [{"t": "Math", "c": [{"t": "DisplayMath"}, latex]}]}
-        for latex in formulas
+        {"t": "Para", "c": [{"t": "Math", "c": [kind, latex]}]}
+        for kind, latex in zip(kinds, formulas)
     ]
     document = {"pandoc-api-version": [1, 23, 1], "meta": {}, "blocks": blocks}
     options = ["--mathml", "--wrap=none", "--quiet"]
@@ -281,7 +281,8 @@ def fraction(math):
     above, below = arguments(math)
     if math.get("linethickness") == "0":  # \binom
         return f"mat(delim: #none, {above}; {below})"
-    return f"frac({above}, {below})"
+    is_small = math.find_parent("math")["display"] == "inline" and not math.find_parent(SMALLER)
+    return f"legible(frac({above}, {below}))" if is_small else f"frac({above}, {below})"
 
 
 def styled(math):
@@ -307,6 +308,7 @@ def table(math):
 
 
 SCRIPTS = ["msub", "msup", "msubsup", "munder", "mover", "munderover"]
+SMALLER = [*SCRIPTS, "mfrac", "mstyle", "mtable"]
 RULES = {
     **dict.fromkeys(("math", "mrow", "semantics"), row),
     "annotation": lambda math: "",
