@@ -59,7 +59,7 @@ def prepared(html, formulas, store):
             picture.replace_with(f"[not shown: {error}]")
             continue
         if picture.get("title"):  # of a figure, whose caption it is
-            caption = soup.new_tag("figcaption", string=picture.pop("title"))
+            caption = soup.new_tag("figcaption", string=picture.attrs.pop("title"))
             picture.wrap(soup.new_tag("figure")).append(caption)
     return str(soup), missing
 
