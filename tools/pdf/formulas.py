@@ -335,6 +335,10 @@ RULES = {
 NOT_SHOWN = re.compile(
     r"\\(?:begin|end)\{\w+\*?\}(?:\{[lcr| ]*\})?|\\[hm]space\*?\{[^{}]*\}|\\\\(?:\[[^\]]*\])?|\\&"
 )
+FUNCTIONS = (  # whose commands show their names
+    "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf "
+    "limsup ln log max min mod Pr sec sin sinh sup tan tanh"
+).split()
 FROM_NAMES = "ℜℑℓ"  # letters whose commands do not spell them
 
 
@@ -350,13 +354,12 @@ def checked(latex, math):
 
 def same_symbols(latex, math, source):
     """Whether typst shows the letters, digits and columns that a TeX formula asks for."""
-    names = set(re.findall(r'op\("(.+?)"', source))
     texts = re.findall(r'(?:op|words)\("((?:[^"\\]|\\.)*)"', source)
     codes = re.findall(r"\\u\{(\w+)\}", source)
     shown = "".join(texts) + "".join(chr(int(code, 16)) for code in codes)
     asked = re.sub(
         r"\\[bp]?([A-Za-z]+)",  # \pmod{n} and \bmod show "mod"
-        lambda match: match[1] if match[1] in names else "",
+        lambda match: match[1] if match[1] in FUNCTIONS else "",
         NOT_SHOWN.sub(" ", latex),
     )
     n_columns = sum(max(len(elements(line)) - 1, 0) for line in math.find_all("mtr"))
