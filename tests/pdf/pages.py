@@ -1,6 +1,7 @@
 """What tests read in a PDF: text, where it stands, pictures, and how full the pages are."""
 
 import io
+from functools import cache
 
 import pypdf
 
@@ -12,9 +13,30 @@ def reader_of(pdf):
     return pypdf.PdfReader(io.BytesIO(pdf))
 
 
+@cache
+def read(pdf):
+    """Text of each page; glyphs; pictures, as the functions below return them."""
+    pages, glyphs, pictures = [], [], []
+    for number, page in enumerate(reader_of(pdf).pages, start=1):
+
+        def visit_text(text, cm, tm, font, size, number=number):
+            if text.strip():
+                x, y = cm[0] * tm[4] + cm[4], cm[3] * tm[5] + cm[5]
+                glyphs.append((number, text.strip(), x, y, abs(size * tm[0] * cm[0])))
+
+        def visit_operator(operator, operands, cm, tm, number=number):
+            if operator == b"Do":
+                low = min(cm[5], cm[5] + cm[3])
+                pictures.append((number, cm[4], low, abs(cm[0]), abs(cm[3])))
+
+        text = page.extract_text(visitor_text=visit_text, visitor_operand_before=visit_operator)
+        pages.append(text.replace("\u200b", ""))
+    return pages, glyphs, pictures
+
+
 def pages_of(pdf):
     """Text of each page."""
-    return [page.extract_text().replace("\u200b", "") for page in reader_of(pdf).pages]
+    return read(pdf)[0]
 
 
 def text_of(pdf):
@@ -23,30 +45,12 @@ def text_of(pdf):
 
 def glyphs_of(pdf):
     """(page, text, x, y, size) of the pieces of text, lengths in points, y from below."""
-    pieces = []
-    for number, page in enumerate(reader_of(pdf).pages, start=1):
-
-        def visit(text, cm, tm, font, size, number=number):
-            if text.strip():
-                x, y = cm[0] * tm[4] + cm[4], cm[3] * tm[5] + cm[5]
-                pieces.append((number, text.strip(), x, y, abs(size * tm[0] * cm[0])))
-
-        page.extract_text(visitor_text=visit)
-    return pieces
+    return read(pdf)[1]
 
 
 def pictures_of(pdf):
     """(page, x, y, width, height) of the pictures, in points, y from below."""
-    places = []
-    for number, page in enumerate(reader_of(pdf).pages, start=1):
-
-        def note(operator, operands, cm, tm, number=number):
-            if operator == b"Do":
-                low = min(cm[5], cm[5] + cm[3])
-                places.append((number, cm[4], low, abs(cm[0]), abs(cm[3])))
-
-        page.extract_text(visitor_operand_before=note)
-    return places
+    return read(pdf)[2]
 
 
 def filled(pdf):
