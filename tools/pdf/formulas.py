@@ -234,11 +234,11 @@ def row(math):
 
 
 def letters(math):
-    """A letter, or the name of a function in upright ones."""
+    """A letter, a number, or the name of a function in upright letters."""
     text, style = math.get_text().strip(INVISIBLE), math.get("mathvariant")
     if style in STYLES:
         return f"bold({STYLES[style]}({symbols(unicodedata.normalize('NFKC', text))}))"
-    if style == "normal" and len(text) > 1:
+    if style == "normal" and math.name == "mi" and len(text) > 1:
         has_limits = "true" if text in LIMITS_BELOW else "false"
         return f"op({quoted(text)}, limits: #{has_limits})"
     return f"upright({symbols(text)})" if style == "normal" else symbols(text)
@@ -312,8 +312,7 @@ SMALLER = [*SCRIPTS, "mfrac", "mstyle", "mtable"]
 RULES = {
     **dict.fromkeys(("math", "mrow", "semantics"), row),
     "annotation": lambda math: "",
-    "mi": letters,
-    "mn": symbols,
+    **dict.fromkeys(("mi", "mn"), letters),
     "mo": operator,
     "mtext": lambda math: f"words({quoted(math.get_text().strip())})",
     "mspace": space,
