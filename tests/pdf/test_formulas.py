@@ -37,6 +37,9 @@ SHOWN = {
     r"$P(y|x), \{z\}, 3.5\%, a_b, \#1 \& \$2$": "𝑃(𝑦|𝑥), {𝑧}, 3.5%, 𝑎𝑏, #1&$2",
     r"$\hat{x}\overline{\mathbf x}\vec v x'$": "̂𝑥𝐱⃗𝑣𝑥′",
     r"$\boxed{\sqrt{x}}\phantom{q}\cancel{y}$": "√𝑥 𝑦",
+    r"$\begin{bmatrix} a & b \\ c & d \end{bmatrix}^{-1}$": "[𝑎 𝑐 𝑏 𝑑]−1",
+    r"$\sum_{\begin{matrix}i & j\end{matrix}}$": "∑𝑖 𝑗",
+    r"$\begin{aligned} a &= b && c \end{aligned}$": "𝑎 = 𝑏 𝑐",
     r"$\operatorname*{argmin}_w \max_v \binom nk a \bmod b$": "argmin𝑤 max𝑣 (𝑛𝑘) 𝑎 mod 𝑏",
     r"$\left[\tfrac12\middle|\dfrac{u}{v}\right)$": "[1 2|𝑢 𝑣)",
     r"$\mathrm{ReLU}\mathcal{L}\sum\limits_{i=1}^n$": "ReLUℒ∑𝑛 𝑖=1",
@@ -60,6 +63,15 @@ def test_formulas_are_shown_as_jupyter_shows_them(typeset):
     text = re.sub(r"x\.ipynb \d / \d|\s", "", text_of(pdf))
     shown = re.split(r"start\d+end", text)[1:]
     assert dict(zip(SHOWN, shown, strict=True)) == {f: "".join(t.split()) for f, t in SHOWN.items()}
+
+
+def test_nothing_is_shown_that_nobody_asked_for():
+    """Typst shows a parenthesis that does not belong to a call."""
+    formulas = Formulas()
+    formulas.take(" ".join(SHOWN))
+    for source in formulas.typeset()[0]:
+        calls = re.sub(r'"(?:[^"\\]|\\.)*"', "", source)
+        assert re.search(r"(?<![a-z])\(", calls) is None
 
 
 MATRICES = [r"\begin{array}{c|cc} 9 & 3 & 12\\ \hline 3 & 1 & 4\end{array}",

@@ -182,7 +182,7 @@ class NotebookTypesetter:
         """The best of the representations that an output has."""
         text = printable(shortened(text_of(data.get("text/plain"))))
         plain = raw_block(text, "output")
-        for kind in ("image/svg+xml", "image/png", "image/jpeg"):
+        for kind in ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp"):
             if kind in data:
                 return [self.picture_piece(kind, data[kind], plain, place)]
         html = printable(text_of(data.get("text/html")))

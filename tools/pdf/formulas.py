@@ -196,6 +196,7 @@ def mathml(formulas, are_inline):
 ACCENTS = {"→": "\u20d7", "←": "\u20d6"}  # as a sign above a letter
 LINES = {"¯": "overline", "‾": "overline", "⏞": "overbrace", "_": "underline", "⏟": "underbrace"}
 LIMITS_BELOW = ("lim", "max", "min", "sup", "inf", "argmax", "argmin", "det", "gcd", "Pr")
+LARGE = tuple("∑∏∐⋀⋁⋂⋃⨀⨁⨂⨄")  # whose limits stand below in a display only
 STYLES = {"bold": "upright", "bold-sans-serif": "upright", "bold-italic": "italic"}
 IN_COLUMN = {"left": "&{}", "right": "{}&", "center": "{}"}
 INVISIBLE = "\u2061\u2062\u2063\u2064"  # operators
@@ -270,7 +271,8 @@ def scripts(*places):
             if sign in LINES:
                 return f"{LINES[sign]}({base})"
             return f"accent({base}, {quoted(ACCENTS.get(sign, sign))})"
-        base = f"limits({base})" if math.name.startswith(("mu", "mo")) else base
+        if math.name.startswith(("mu", "mo")) and elements(math)[0].get_text() not in LARGE:
+            base = f"limits({base})"
         named = [f"{place}: {mark}" for place, mark in zip(places, marks)]
         return f"attach({', '.join([base, *named])})"
 
@@ -281,7 +283,8 @@ def fraction(math):
     above, below = arguments(math)
     if math.get("linethickness") == "0":  # \binom
         return f"mat(delim: #none, {above}; {below})"
-    is_small = math.find_parent("math")["display"] == "inline" and not math.find_parent(SMALLER)
+    is_inside = in_script(math) or math.find_parent(["mfrac", "mstyle", "mtable"])
+    is_small = math.find_parent("math")["display"] == "inline" and not is_inside
     return f"legible(frac({above}, {below}))" if is_small else f"frac({above}, {below})"
 
 
@@ -290,15 +293,24 @@ def styled(math):
     return f"{style}({row(math)})" if style else row(math)
 
 
+def in_script(math):
+    """Whether an element is part of an index, an exponent or the like."""
+    return any(
+        parent.name in SCRIPTS and elements(parent)[0] is not child
+        for child, parent in zip([math, *math.parents], math.parents)
+    )
+
+
 def table(math):
     """A matrix, or lines that are aligned at a sign; each cell is as large as TeX sets it."""
     rows = [elements(line) for line in elements(math) if line.get_text().strip()]
     are_lines = any(len(cells) == 1 or "padding" in cells[0]["style"] for cells in rows)
-    style = "" if math.find_parent(SCRIPTS) else "display" if are_lines else "inline"
+    style = "script" if in_script(math) else "display" if are_lines else "inline"
     lines = []
     for cells in rows:
         sources = [f"{style}({row(cell)})" if cell.contents else "" for cell in cells]
-        if "padding" in cells[0]["style"]:  # right and left by turns, without a space
+        if "padding" in cells[0]["style"]:  # pairs of right and left, with a space between pairs
+            sources[2::2] = ["#h(1em)" + source for source in sources[2::2]]
             lines.append("&".join(sources))
         else:
             sides = [IN_COLUMN[cell["columnalign"]] for cell in cells]
@@ -308,7 +320,6 @@ def table(math):
 
 
 SCRIPTS = ["msub", "msup", "msubsup", "munder", "mover", "munderover"]
-SMALLER = [*SCRIPTS, "mfrac", "mstyle", "mtable"]
 RULES = {
     **dict.fromkeys(("math", "mrow", "semantics"), row),
     "annotation": lambda math: "",
