@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+import pypandoc
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
@@ -138,8 +139,6 @@ def test_what_is_not_understood_is_shown_as_its_source(source):
 )
 def test_a_formula_that_would_lose_something_is_shown_as_its_source(lost, kept, monkeypatch):
     """The guard sees what pandoc might do wrong one day."""
-    import pypandoc
-
     convert = pypandoc.convert_text
 
     def convert_wrongly(*arguments, **options):
@@ -147,7 +146,7 @@ def test_a_formula_that_would_lose_something_is_shown_as_its_source(lost, kept, 
         html = re.sub(r"</mtd>\s*<mtd", "</mtd>\n<mtd", html).replace(
             '<mi mathvariant="normal">sin', "<mi>sin"
         )
-        assert lost in html
+        assert lost in html or "<math" not in html
         return html.replace(lost, kept, 1)
 
     formula = r"$b \sin 2 \begin{matrix} x & y \end{matrix}$"
@@ -164,7 +163,7 @@ def test_a_formula_that_would_lose_something_is_shown_as_its_source(lost, kept, 
         (r"\half{}x", r"\frac12{}x"),
         (r"\pair a{bc}", "(a, bc)"),
         (r"\\half", r"\\half"),  # a new line, and then a word
-        (r"50\% % of it", r"50\%"),
+        (r"50\% % of it", r"50\% "),
         (r"{\bf x}y", r"{\mathbfsfup{x}}y"),
     ],
 )

@@ -141,7 +141,7 @@ def expand(latex, macros):
     macros: as `definitions` returns them, beside those that the formula defines itself.
     """
     macros = {**BUILT_IN, **macros, **definitions(latex)}
-    latex = re.sub(r"(?<!\\)%.*", "", DEFINITION.sub("", latex)).strip()
+    latex = re.sub(r"(?<!\\)%.*", "", DEFINITION.sub("", latex))
     for _ in range(MOST_EXPANSIONS):
         commands = re.finditer(r"\\(?:([A-Za-z]+)\*?|.)", latex, re.DOTALL)
         match = next((command for command in commands if command[1] in macros), None)
@@ -184,9 +184,10 @@ def mathml(formulas, are_inline):
         {"t": "Para", "c": [{"t": "Math", "c": [kind, latex]}]}
         for kind, latex in zip(kinds, formulas)
     ]
-    document = {"pandoc-api-version": [1, 23, 1], "meta": {}, "blocks": blocks}
+    document = json.loads(pypandoc.convert_text("", "json", format="markdown"))  # its frame
     options = ["--mathml", "--wrap=none", "--quiet"]
-    html = pypandoc.convert_text(json.dumps(document), "html", format="json", extra_args=options)
+    source = json.dumps(document | {"blocks": blocks})
+    html = pypandoc.convert_text(source, "html", format="json", extra_args=options)
     paragraphs = BeautifulSoup(html, "html.parser").find_all("p", recursive=False)
     return [paragraph.find("math") for paragraph in paragraphs]
 
