@@ -162,6 +162,7 @@ def test_a_formula_that_would_lose_something_is_shown_as_its_source(lost, kept, 
         (r"\half x", r"\frac12 x"),
         (r"\half{}x", r"\frac12{}x"),
         (r"\pair a{bc}", "(a, bc)"),
+        (r"\alpha\label{a}b", r"\alpha b"),
         (r"\\half", r"\\half"),  # a new line, and then a word
         (r"50\% % of it", r"50\% "),
         (r"{\bf x}y", r"{\mathbfsfup{x}}y"),

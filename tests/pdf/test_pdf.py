@@ -186,7 +186,7 @@ def test_long_lines_are_wrapped_and_a_line_of_100_characters_is_not():
     hundred = "x = " + "1 + " * 23 + "1234"
     table = "\n".join("|" + "|".join([cell] * 24) + "|" for cell in ("head", "---", "1234567"))
     pdf, _ = typeset(
-        code(hundred, stream("y" * 900 + " " + "word " * 100)),
+        code(hundred, stream("y" * 900 + " " + "word " * 100 + "\n" + "y" * 9000)),
         code("# " + "c" * 500, stream("=" * 60 + "\n" + "/very/long/path" * 100)),
         text("w" * 500 + "\n\nhttps://" + "u" * 300 + "\n\n`" + "z" * 300 + "`"),
         text("$$" + "+".join(f"x_{{{i}}}" for i in range(60)) + "$$"),
@@ -196,6 +196,7 @@ def test_long_lines_are_wrapped_and_a_line_of_100_characters_is_not():
     assert all(letter * 110 not in text_of(pdf) for letter in "ycwuz")
     glyphs = glyphs_of(pdf)
     assert all(SIDE_MARGIN <= x <= 595 - SIDE_MARGIN for _, _, x, _, _ in glyphs)
+    assert {round(y) for *_, y, _ in glyphs if y < 60} == {40}  # the footer
     assert min(size for *_, size in glyphs) > 4  # points
     cells = [(x, size) for _, word, x, _, size in glyphs if word == "1234567"]
     assert len(cells) == 24

@@ -152,7 +152,7 @@ def expand(latex, macros):
         for number in range(1, n_arguments + 1):
             argument, end = argument_at(latex, end, match[1] in TO_THE_END)
             meaning = meaning.replace(f"#{number}", argument)
-        space = " " if meaning[-1:].isalpha() and latex[end : end + 1].isalpha() else ""
+        space = " " if latex[end : end + 1].isalpha() else ""  # \alpha\label{a}b
         latex = latex[: match.start()] + meaning + space + latex[end:]
     while IN_TEXT.search(latex):
         latex = IN_TEXT.sub(r"\1}\2\\text{", latex)
