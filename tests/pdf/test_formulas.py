@@ -9,7 +9,8 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from tests.pdf.pages import glyphs_of, text_of
 from tools.pdf.document import typeset_notebook
-from tools.pdf.formulas import Formulas, definitions, expand
+from tools.pdf.formulas import Formulas
+from tools.pdf.macros import definitions, expand
 
 # What Jupyter shows as a formula, and the text of it in the PDF, line by line.
 SHOWN = {

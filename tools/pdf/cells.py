@@ -11,7 +11,8 @@ from functools import partial
 from bs4 import BeautifulSoup
 
 from tools.notebook import ANSI, grade_id, place_of
-from tools.pdf.formulas import Formulas, definitions, with_formulas
+from tools.pdf.formulas import Formulas, with_formulas
+from tools.pdf.macros import definitions
 from tools.pdf.markup import html_of, html_to_typst, prepared, raw_block
 from tools.pdf.pictures import PictureError, from_base64
 from tools.questions import QUESTIONS

@@ -6,7 +6,7 @@ import pypandoc
 from bs4 import BeautifulSoup
 from markdown_it import MarkdownIt
 
-from tools.pdf.formulas import quoted
+from tools.pdf.mathml import quoted
 from tools.pdf.pictures import PictureError
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])  # as Jupyter's

@@ -7,7 +7,8 @@ from pathlib import Path
 import matplotlib
 import typst
 
-from tools.pdf.formulas import Formulas, definitions, with_formulas
+from tools.pdf.formulas import Formulas, with_formulas
+from tools.pdf.macros import definitions
 from tools.pdf.markup import html_of, html_to_typst, prepared
 from tools.pdf.pictures import Pictures
 
