@@ -344,9 +344,21 @@ def test_code_is_broken_at_blank_lines():
 
 def test_no_page_ends_with_a_lone_line_of_code():
     source = "import a\n\n" + "    pass\n" * 20
-    for n_lines in range(58, 72):
+    for n_lines in range(58, 72, 2):
         first = pages_of(typeset(code("x", stream("row\n" * n_lines)), code(source))[0])[0]
         assert "import a" not in first or first.count("pass") > 1, n_lines
+
+
+def test_a_title_is_never_alone_at_the_foot_of_a_page():
+    prose = "word " * 100
+    for n_lines in range(54, 66, 2):
+        cells = [
+            code("x", stream("row\n" * n_lines)),
+            text(f"{prose}\n\n## Title"),
+            code("y = 1\n" * 9),
+        ]
+        first = pages_of(typeset(*cells)[0])[0]
+        assert "Title" not in first or "y = 1" in first, n_lines
 
 
 @pytest.mark.parametrize("n_lines", [4, 14, 25, 50])

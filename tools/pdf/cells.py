@@ -22,6 +22,7 @@ UNPRINTABLE = re.compile(  # control characters, halves of characters, and our o
 )
 NUMBERS = {q.number for q in QUESTIONS} | {q.number.rpartition(".")[0] for q in QUESTIONS}
 SECTION = re.compile(r"^(?= {0,3}#{1,6} *(\d+\.\d+(?:\.\d+)?)(?![.\d]))", re.MULTILINE)
+LAST_TITLE = re.compile(r"^ {0,3}#{1,6} [^\n]*\s*\Z", re.MULTILINE)
 LONGEST_LINE = 5_000  # characters of a line of output; the rest is left out
 FIRST_LINES, LAST_LINES = 250, 100  # of an output, about six pages
 MOST_COLUMNS = 12  # of a table; a wider one is shown as text, which pandas breaks into parts
@@ -136,12 +137,15 @@ class NotebookTypesetter:
         return [Piece(place, shown, is_lead=is_lead), *outputs]
 
     def markdown_pieces(self, cell, place):
-        """A piece for each section that begins in the cell, and one for what comes before."""
+        """A piece for each section that begins in the cell, for what comes before, and for a title
+        at the end, which stays with what follows."""
         starts = {0: ""}  # number of the section by where it begins
         for match in SECTION.finditer(cell.source):
             if match[1] in NUMBERS - self.sections:
                 starts[match.start()] = match[1]
                 self.sections.add(match[1])
+        if title := LAST_TITLE.search(cell.source):
+            starts.setdefault(title.start(), "")
         pieces = []
         for (start, section), end in zip(starts.items(), [*starts, None][1:]):
             text = cell.source[start:end]
