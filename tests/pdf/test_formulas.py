@@ -166,6 +166,7 @@ def test_a_formula_that_would_lose_something_is_shown_as_its_source(lost, kept, 
         (r"\alpha\label{a}b", r"\alpha b"),
         (r"\\half", r"\\half"),  # a new line, and then a word
         (r"50\% % of it", r"50\% "),
+        (r"{a_{1} \over {b \over \overline{c}}}", r"\frac{a_{1} }{ \frac{b }{ \overline{c}}}"),
         (r"{\bf x}y", r"{\mathbfsfup{x}}y"),
     ],
 )

@@ -275,6 +275,7 @@ def test_short_leaves_out_the_code_that_was_handed_out_but_not_its_outputs():
     assert shown(*cells).count(line) == 2
     short = shown(*cells, short=True)
     assert short.count(line) == 1 and "a result" in short and "mine = 1" in short
+    assert "without the code that was handed out" in short
 
 
 # Pictures

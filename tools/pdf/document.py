@@ -87,7 +87,7 @@ def typeset_notebook(notebook, path, paper="a4", short=False, n_before=0):
             "system_fonts": bool(foreign),
             "paper": PAPERS[paper],
             "title": path.stem,
-            "footer": path.name,
+            "footer": path.name + (", without the code that was handed out" if short else ""),
             "before": str(n_before),
         }
         try:

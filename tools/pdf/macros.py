@@ -24,6 +24,8 @@ BUILT_IN = {
 }
 TO_THE_END = ("bf", "it", "rm", "sf", "tt", "cal")  # the argument is the rest of the group
 IN_TEXT = re.compile(r"(\\(?:text|mbox|mathrm)\{[^{}$]*)\$([^{}$]*)\$")
+SIDE = rf"((?:{GROUP}|\\(?!over\b).|[^{{}}\\])*)"
+OVER = re.compile(rf"\{{{SIDE}\\over\b{SIDE}\}}")  # {a \over b}
 ENVIRONMENT = re.compile(r"(\\(?:begin|end)\{)(\w+)\*?\}")
 KNOWN = {"dcases": "cases", "multline": "gathered", "eqnarray": "align"}
 MOST_EXPANSIONS = 1000  # of a macro that means itself
@@ -61,6 +63,8 @@ def expand(latex, macros):
         latex = latex[: match.start()] + meaning + space + latex[end:]
     while IN_TEXT.search(latex):
         latex = IN_TEXT.sub(r"\1}\2\\text{", latex)
+    while OVER.search(latex):
+        latex = OVER.sub(r"\\frac{\1}{\2}", latex)
     latex = ENVIRONMENT.sub(lambda m: f"{m[1]}{KNOWN.get(m[2], m[2])}}}", latex)
     outside = re.sub(r"\\begin\{(\w+)\}.*\\end\{\1\}", "", latex, flags=re.DOTALL)
     return rf"\begin{{gathered}}{latex}\end{{gathered}}" if r"\\" in outside else latex
