@@ -11,7 +11,7 @@ from tools.pdf.pictures import PictureError
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])  # as Jupyter's
 NOT_SEEN = ["style", "script", "template", "title"]
-NOT_ON_PAPER = ["iframe", "video", "audio", "object", "embed", "svg"]
+NOT_ON_PAPER = ["iframe", "video", "audio", "object", "embed", "svg", "math"]
 TASK = re.compile(r"(<li>(?:\n<p>)?)\[([ xX])\] ")
 BORDER = "\ue002"  # between two texts that pandoc converts at once
 LONG_WORD = re.compile(r"[^\s\ue000\ue001]{50,}")
