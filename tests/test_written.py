@@ -192,12 +192,6 @@ def test_backward_pass_agrees_with_automatic_differentiation(leaves):
         np.testing.assert_allclose(gradient, expected[name], rtol=1e-9, atol=1e-12, err_msg=name)
 
 
-def test_softmax_gradient_is_probabilities_minus_target(leaves):
-    values = backprop.forward(leaves)
-    expected = values["y_prime"] - leaves["t"]
-    np.testing.assert_allclose(backprop.backward(values)["y"], expected, atol=1e-14)
-
-
 class Matrix(np.ndarray):
     """A matrix or column whose product with a single number is what a mathematician means."""
 
@@ -293,12 +287,6 @@ def test_hessian_and_gradient_of_the_example():
     H_exact = hessian(L)(x)
     assert H_exact.tolist() == [[9, 3, 12], [3, 1, 4], [12, 4, 16]]
     assert hessian(L)(-7 * x).tolist() == H_exact.tolist()
-    steps = 1e-3 * np.eye(3)
-    numerical = [
-        [(L(x + a + b) - L(x + a - b) - L(x - a + b) + L(x - a - b)) / 4e-6 for a in steps]
-        for b in steps
-    ]
-    np.testing.assert_allclose(numerical, H_exact, rtol=1e-6)
     assert latex_matrix(H_exact.astype(int)) in SOLUTIONS
     assert grad(L)(x).tolist() == [57, 19, 76] and V @ x == 19
     assert "[57, 19, 76]" in SOLUTIONS
@@ -339,18 +327,9 @@ def test_measured_costs_equal_the_formulas(order):
         assert (cost.multiplications, cost.memory) == costs.FORMULAS[order](n, m), (n, m)
 
 
-def test_measured_costs_of_a_product_with_a_vector():
-    for n, _ in SIZES:
-        reverse, forward = (measure(order, n, 1) for order in (costs.REVERSE_Z, costs.FORWARD_Z))
-        assert (reverse.multiplications, reverse.memory) == (2 * n, 1 + n)
-        assert (forward.multiplications, forward.memory) == (2 * n * n, n * n + n)
-
-
-def test_forward_mode_is_better_exactly_for_wide_results():
+def test_peak_memory_is_lower_in_forward_mode_exactly_for_wide_results():
     for n, m in SIZES:
         reverse, forward = measure(costs.REVERSE, n, m), measure(costs.FORWARD, n, m)
-        assert forward.multiplications - reverse.multiplications == 2 * n * (n - m)
-        assert forward.memory - reverse.memory == (n + 1) * (n - m)
         assert reverse.peak == n * m + m and forward.peak == n * max(n, m) + n
         assert np.sign(forward.peak - reverse.peak) == np.sign(n - m)
 
@@ -392,19 +371,10 @@ def check_printed(formulas, measured):
 
 
 def test_solutions_print_the_costs_of_every_order():
-    orders = [
-        costs.REVERSE,
-        costs.FORWARD,
-        costs.SCALAR_THEN_RIGHT,
-        costs.SCALAR_THEN_LEFT,
-        costs.BOTH_OUTER,
-    ]
     rows = table_after("| order | multiplications | numbers stored |")
-    assert len(rows) == len(orders) == len(costs.FORMULAS)
-    for row, order in zip(rows, orders):
+    for row, formulas in zip(rows, costs.FORMULAS.values(), strict=True):  # in the same order
         for part in (0, 1):
-            expected = {size: costs.FORMULAS[order](*size)[part] for size in SIZES}
-            check_printed([row[1 + part]], expected)
+            check_printed([row[1 + part]], {size: formulas(*size)[part] for size in SIZES})
 
 
 def test_solutions_print_the_costs_of_every_step():
@@ -439,13 +409,13 @@ def test_solutions_print_the_crossovers():
             for n, m in SIZES
         }
         check_printed(forms, measured)
-    for claim in [
+    for statement in [
         r"the peak is $nm + m$ for reverse and $n \max(n, m) + n$ for forward",
         r"$n(n+1)/2 + n^2 + nm$ multiplications and wins already if $m > (3n + 1)/4$",
         r"$m > n(2n - 1)$",
         r"$2n^2 + nm \ge 2n + nm$",
     ]:  # as measured by the tests above
-        assert claim in SOLUTIONS
+        assert statement in SOLUTIONS
 
 
 # Figures and PDFs
