@@ -133,6 +133,7 @@ MARKDOWN = {
     "| P | is |\n|---|---|\n| $P(y|x)$ | conditional |": "P is\n𝑃 (𝑦|𝑥) conditional",
     "- [x] done\n- [ ] open": "• ☒ done\n• ☐ open",
     "See [above](#nowhere), [here](https://x.org).": "See above, here.",
+    "[link](https://x.org/?a=$b$) and `$` and $x$": "link and $ and 𝑥",
     "`\\(x\\)` and `$y$` cost \\$5, not $6.": "\\(x\\) and $y$ cost $5, not $6.",
     "3. three\n4. four": "3. three\n4. four",
     "*a* **b** ~~c~~ <sub>d</sub> H<sup>2</sup> &lt;e&gt;": "a b c d H2 <e>",
@@ -145,15 +146,13 @@ MARKDOWN = {
 }
 
 
-@pytest.fixture(scope="module")
-def prose():
-    cells = [text(f"start{i}end\n\n{source}") for i, source in enumerate(MARKDOWN)]
-    return shown(*cells)
-
-
-def test_markdown_is_shown_as_jupyter_shows_it(prose):
-    parts = re.split(r"start\d+end\n", re.sub(rf"{NAME} \d / \d", "", prose))[1:]
+def test_markdown_is_shown_as_jupyter_shows_it():
+    pdf, warnings = typeset(*(text(f"start{i}end\n\n{md}") for i, md in enumerate(MARKDOWN)))
+    assert warnings == []
+    parts = re.split(r"start\d+end\n", re.sub(rf"{NAME} \d / \d", "", text_of(pdf)))[1:]
     assert dict(zip(MARKDOWN, map(str.strip, parts))) == MARKDOWN
+    links = [a.get_object()["/A"]["/URI"] for p in reader_of(pdf).pages for a in p["/Annots"]]
+    assert links == ["https://x.org", "https://x.org/?a=$b$"]
 
 
 STRANGE = [
@@ -188,6 +187,7 @@ def test_long_lines_are_wrapped_and_a_line_of_100_characters_is_not():
     pdf, _ = typeset(
         code(hundred, stream("y" * 900 + " " + "word " * 100 + 3 * ("\n" + "y" * 4000))),
         code("# " + "c" * 500, stream("=" * 60 + "\n" + "/very/long/path" * 100)),
+        text("> " + "quoted text " * 1000),
         text("w" * 500 + "\n\nhttps://" + "u" * 300 + "\n\n`" + "z" * 300 + "`"),
         text("$$" + "+".join(f"x_{{{i}}}" for i in range(60)) + "$$"),
         text(table),

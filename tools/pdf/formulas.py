@@ -32,7 +32,8 @@ KINDS = {  # group of the pattern: what stands before and behind the typst
     **dict.fromkeys(("parentheses", "dollar", "broken"), ("$", "$")),
     **dict.fromkeys(("environment", "brackets", "dollars"), ("$ ", " $")),
 }
-PLACEHOLDER = re.compile("\ue000(\\d+)\ue001")  # private characters, which no text has
+# Private characters, which no text has; in the address of a link they are encoded.
+PLACEHOLDER = re.compile("(?:\ue000|%EE%80%80)(\\d+)(?:\ue001|%EE%80%81)")
 
 
 class Formulas:

@@ -42,7 +42,8 @@ def prepared(html, formulas, store):
         missing.append(f"<{tag.name}>")
         tag.replace_with(f"[not shown: {missing[-1]}]")
     for tag in soup.find_all(["code", "pre"]):
-        tag.string = formulas.restore(tag.get_text())
+        if tag.find("code") is None:
+            tag.string = formulas.restore(tag.get_text())
     for tag in soup.find_all(id=True):
         del tag["id"]
     for link in soup.find_all("a"):
