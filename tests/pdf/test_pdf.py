@@ -136,6 +136,7 @@ MARKDOWN = {
     "[link](https://x.org/?a=$b$) and `$` and $x$": "link and $ and 𝑥",
     "`\\(x\\)` and `$y$` cost \\$5, not $6.": "\\(x\\) and $y$ cost $5, not $6.",
     "3. three\n4. four": "3. three\n4. four",
+    "1. one\n   - nested\n\n     more\n2. two": "1. one\n• nested\nmore\n2. two",
     "*a* **b** ~~c~~ <sub>d</sub> H<sup>2</sup> &lt;e&gt;": "a b c d H2 <e>",
     '#let x = 1 @at "q" _under #include': '#let x = 1 @at "q" _under #include',
     "<script>alert(1)</script><style>p{}</style><b>bold</b>": "bold",
@@ -151,7 +152,9 @@ def test_markdown_is_shown_as_jupyter_shows_it():
     assert warnings == []
     parts = re.split(r"start\d+end\n", re.sub(rf"{NAME} \d / \d", "", text_of(pdf)))[1:]
     assert dict(zip(MARKDOWN, map(str.strip, parts))) == MARKDOWN
-    links = [a.get_object()["/A"]["/URI"] for p in reader_of(pdf).pages for a in p["/Annots"]]
+    links = [
+        a.get_object()["/A"]["/URI"] for p in reader_of(pdf).pages for a in p.get("/Annots", [])
+    ]
     assert links == ["https://x.org", "https://x.org/?a=$b$"]
 
 

@@ -108,17 +108,17 @@ def document(pieces):
     """Typst source of some pieces; those that begin a section begin a page."""
     body, leads = ["#show: notebook", "#let image = picture"], []
     for piece in pieces:
-        source = f"#answer[{piece.source}]" if piece.is_answer else piece.source
+        source = f"#answer[\n{piece.source}\n]" if piece.is_answer else piece.source
         if piece.section:
             body += [*leads, f'#begin("{piece.section}")']
             leads = []
         if piece.is_lead:
-            leads.append(f"#lead[{source}]")
+            leads.append(f"#lead[\n{source}\n]")
             continue
         if piece.picture:
             body.append(f'#with-picture("{piece.picture}")[{"".join(leads)}]')
         else:
-            body += [*leads, f"#piece[{source}]"]
+            body += [*leads, f"#piece[\n{source}\n]"]
         leads = []
     return "\n".join(body + leads)
 
