@@ -1,4 +1,4 @@
-"""Every figure that a reference answer or the README cites, against what the notebook printed."""
+"""Every figure that a reference answer cites, against what the notebook printed."""
 
 import ast
 import re
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from tests import zoo
-from tools.common import ROOT
 from tools.notebook import code_cells, grade_id, printed
 from tools.questions import QUESTIONS
 
@@ -169,13 +168,6 @@ def test_the_curves_of_the_bug_zoo_are_those_of_its_bugs(saved_notebook, noteboo
     curves = [zoo.curve(notebook, kind) for kind in zoo.kinds(notebook).values()]
     assert np.allclose(shown, curves, atol=0.05)
     assert min(shown, key=lambda curve: curve[-1]) is shown[3]  # the right one is best
-
-
-def test_readme_cites_the_saved_cross_entropies(output):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for split in ("validation", "test"):
-        loss = re.search(rf"final {split} +cross-entropy: ([\d.]+)", output)[1]
-        assert f"{split} {loss}" in readme
 
 
 def test_every_written_question_has_an_answer(saved_notebook):
