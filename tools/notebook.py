@@ -14,9 +14,6 @@ import time
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from tqdm import tqdm
 
 from tools.common import NOTEBOOK, ROOT, clear_exit, command_parser, write_atomically
 from tools.questions import QUESTIONS
@@ -58,17 +55,25 @@ def read_notebook(path):
         raise NotebookError(
             f"{path}: larger than {LARGEST // 2**20} MB; clear its outputs and run it again"
         )
+    return parse_notebook(path.read_bytes(), path)
+
+
+def parse_notebook(content, name):
+    """The notebook node in the bytes of a file, as `read_notebook` returns it.
+
+    name: of the file, for the message of the NotebookError that is raised if there is none.
+    """
     try:
-        notebook = nbformat.from_dict(json.loads(path.read_bytes()))
+        if not content.strip():
+            raise ValueError("the file is empty")
+        notebook = nbformat.from_dict(json.loads(content))
         if notebook.get("nbformat", 4) < 4:
             notebook = nbformat.convert(notebook, 4)
         for cell in notebook.cells:
             complete_cell(cell)
-    except OSError:
-        raise
     except Exception as error:  # a broken file can make the parsers raise anything
         raise NotebookError(
-            f"{path}: found no Jupyter notebook ({first_line(error)}); open the notebook in "
+            f"{name}: found no Jupyter notebook ({first_line(error)}); open the notebook in "
             "Jupyter, save it, and give the file that ends in .ipynb"
         ) from error
     return notebook
@@ -176,6 +181,23 @@ def answers(notebook, provided):
 # Outputs
 
 
+def pictures(notebook):
+    """Data URLs of the plots in the sections of the written questions, by question's number."""
+    found = {question.number: [] for question in QUESTIONS if question.is_written}
+    section = None
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            section = section_of(cell, section)
+        elif section is not None and section.is_written:
+            for output in cell.outputs:
+                png = output.get("data", {}).get("image/png")
+                png = "".join(png) if isinstance(png, list) else png
+                if isinstance(png, str):
+                    encoded = "".join(png.split())
+                    found[section.number].append(f"data:image/png;base64,{encoded}")
+    return found
+
+
 def printed(cell):
     """Text that a code cell has printed."""
     texts = (output.get("text", "") for output in cell.outputs)
@@ -255,6 +277,11 @@ def run(notebook, folder=ROOT):
 
     Raises NotebookError at the first cell that fails.
     """
+    # Imported here: they take a second, and whoever only reads notebooks needs none of them.
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from tqdm import tqdm
+
     with tqdm(total=len(code_cells(notebook)), desc="running", unit="cell", leave=False) as bar:
         client = NotebookClient(
             notebook,
