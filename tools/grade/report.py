@@ -1,0 +1,264 @@
+"""What people read: a table, pages for students, and the written answers for who marks them.
+
+All of it is made from the results that are there, one JSON file a submission in `JUDGED`.
+"""
+
+import base64
+import csv
+import hashlib
+import html
+import io
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+from tools.common import NOTEBOOK, write_atomically
+from tools.grade.answers import answer_html
+from tools.notebook import answers, provided_lines, read_notebook
+from tools.questions import QUESTIONS
+
+JUDGED = "judged"  # folder of the results, and of the table as this module made it
+TABLE = "results.csv"
+MARKS = {question.number: f"{question.number} [{question.marks}]" for question in QUESTIONS}
+COLUMNS = ("submission", "student", *MARKS.values(), "automatic", "out of", "remarks")
+STYLE = """
+body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; vertical-align: top; padding: .35em .8em .35em 0 }
+td, th { border-bottom: 1px solid #ddd; overflow-wrap: anywhere }
+th { background: #f3f3f3; padding-left: .5em }
+.marks { white-space: nowrap; text-align: right }
+aside { background: #f3f3f3; padding: .1em 1.2em }
+section { border-top: 2px solid #bbb; margin-top: 2.5em; overflow-wrap: anywhere }
+img { max-width: 100% }
+pre { white-space: pre-wrap }
+"""
+# What students wrote may hold anything: no script of theirs runs, no address of theirs is asked.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: file: 'self'"
+
+
+def file_name(submission):
+    """A name for the files about a submission, with no sign that some system forbids."""
+    plain = re.sub(r"[^\w.-]", "_", submission).strip(".")[:80]
+    if plain == submission:
+        return plain
+    return f"{plain}-{hashlib.sha256(submission.encode(errors='replace')).hexdigest()[:6]}"
+
+
+def write_text(path, text):
+    """Write a text as UTF-8, whatever a file name or an answer held. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode(errors="replace"))
+
+
+def write_result(path, result):
+    """Write a result, as `tools.grade.submission.grade` returns it, to a JSON file, or a folder."""
+    path = Path(path)
+    path = path / f"{file_name(result['submission'])}.json" if path.is_dir() else path
+    write_text(path, json.dumps(result, indent=1) + "\n")
+
+
+def automatic(result):
+    """The questions of a result that need no human."""
+    return [question for question in result["questions"] if not question["is_written"]]
+
+
+def totals(result):
+    """Marks that were given automatically, and how many there are."""
+    questions = automatic(result)
+    return [round(sum(question[key] for question in questions), 2) for key in ("marks", "out_of")]
+
+
+# The table
+
+
+def plain(text):
+    """Text for a table that spreadsheet programs do not take for a formula."""
+    text = re.sub(r"\s+", " ", text)
+    return "'" + text if text[:1] in tuple("=+-@") else text
+
+
+def remarks_of(result, n_namesakes=1):
+    """All that staff should know about a submission, the first error of its code above all."""
+    lines = [*result["remarks"], *result["staff"]]
+    if n_namesakes > 1:
+        lines.append(f"{n_namesakes} submissions are named {result['student']}")
+    for question in automatic(result):
+        found = [*question["remarks"], *question["staff"]]
+        lost = [i for i in question["items"] if i["marks"] < i["out_of"] or i["out_of"] == 0]
+        if not question["remarks"]:
+            found += [f"{item['name']}: {item['remark']}" for item in lost[:1]]
+        lines += [f"{question['number']}: {line}" for line in found]
+    return " | ".join(lines)
+
+
+def rows_of(results):
+    """The rows of the table as the grader makes it: by submission, a dict from columns to text."""
+    names = Counter(result["student"].casefold() for result in results)
+    rows = {}
+    for result in results:
+        marks = {MARKS[q["number"]]: f"{q['marks']:g}" for q in automatic(result)}
+        given, out_of = totals(result)
+        remarks = remarks_of(result, names[result["student"].casefold()])
+        rows[result["submission"]] = {
+            "submission": plain(result["submission"]),
+            "student": plain(result["student"]),
+            **marks,
+            **{"automatic": f"{given:g}", "out of": f"{out_of:g}", "remarks": plain(remarks)},
+        }
+    return rows
+
+
+def read_table(path):
+    """Rows of a table by submission, and its columns; a spreadsheet may have saved it."""
+    if not path.exists():
+        return {}, []
+    text = path.read_text(encoding="utf-8-sig")
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = {row.get("submission") or "": row for row in reader}
+    return rows, [column for column in reader.fieldnames or [] if column]
+
+
+def is_same(text, other):
+    try:
+        return float(text.replace(",", ".")) == float(other.replace(",", "."))
+    except ValueError:
+        return text.strip() == other.strip()
+
+
+def merge(rows, written, typed):
+    """Put into rows what a human has typed, and add the rows that are not among them.
+
+    Args:
+        rows: as `rows_of` returns them.
+        written: the rows that the grader wrote last time.
+        typed: the rows of the table as it is now.
+    """
+    fixed = set(COLUMNS) - set(MARKS.values())
+    by_name = {row["submission"]: row for row in rows.values()}
+    for name, old in typed.items():
+        row = by_name.get(name)
+        if row is None:
+            by_name[name] = old
+            continue
+        for column, text in old.items():
+            last = written.get(name, {}).get(column) or ""
+            if column and column not in fixed and text and not is_same(text, last):
+                row[column] = text
+    return [by_name[name] for name in sorted(by_name)]
+
+
+def table_text(rows, columns):
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def write_table(folder, results):
+    """Write the table. Marks and columns that a human typed into it stay, as do all rows."""
+    rows = rows_of(results)
+    own = table_text(rows.values(), COLUMNS)
+    written, _ = read_table(folder / JUDGED / TABLE)
+    typed, columns = read_table(folder / TABLE)
+    columns = [*COLUMNS, *(column for column in columns if column not in COLUMNS)]
+    write_text(folder / TABLE, table_text(merge(rows, written, typed), columns))
+    write_text(folder / JUDGED / TABLE, own)
+
+
+# Pages
+
+
+def page(title, body):
+    """An HTML page, complete in itself."""
+    title, policy = html.escape(title), html.escape(POLICY)
+    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+    head += f"<title>{title}</title>\n<style>{STYLE}</style>"
+    return f'<!doctype html>\n<html lang="en">{head}\n<h1>{title}</h1>\n{body}\n</html>\n'
+
+
+def feedback_rows(question):
+    """Rows of a student's page for one question."""
+    marks = f"{question['marks']:g} / {question['out_of']:g}"
+    marks = "by hand" if question["is_written"] else marks
+    title = html.escape(f"{question['number']} {question['title']}")
+    yield f'<tr><th scope="rowgroup" colspan="2">{title}</th><th class="marks">{marks}</th></tr>'
+    for item in question["items"]:
+        out_of = f" / {item['out_of']:g}" if item["out_of"] else ""
+        cells = html.escape(item["name"]), html.escape(item["remark"])
+        yield (
+            f"<tr><td>{cells[0]}</td><td>{cells[1]}</td>"
+            f'<td class="marks">{item["marks"]:g}{out_of}</td></tr>'
+        )
+    for remark in question["remarks"]:
+        yield f'<tr><td colspan="3">{html.escape(remark)}</td></tr>'
+
+
+def feedback_page(result):
+    """HTML for the student. Neither the key nor a right value is in it."""
+    rows = "\n".join(row for question in result["questions"] for row in feedback_rows(question))
+    remarks = "".join(f"<p>{html.escape(remark)}</p>" for remark in result["remarks"])
+    given, out_of = totals(result)
+    total = f"{given:g} of {out_of:g} marks given automatically"
+    return page(f"hw1: {result['student']}", f"<p>{total}</p>\n{remarks}\n<table>\n{rows}\n</table>")
+
+
+def written_page(question, reference, results, folder):
+    """HTML for staff: the rubric once, and then every answer with its pictures.
+
+    Pictures of plots are written into a folder beside the page, since there are many.
+    """
+    points = "".join(f"<li>{html.escape(point)}</li>" for point in question.rubric)
+    blocks = [
+        f"<aside><p>{question.marks} marks</p><ul>{points}</ul>"
+        f"<details><summary>Reference</summary>{reference}</details></aside>"
+    ]
+    for result in results:
+        answer = result["answers"].get(question.number) or "<p>(no answer)</p>"
+        shown = []
+        for number, url in enumerate(result["pictures"].get(question.number, [])):
+            name = f"{file_name(result['submission'])}-{question.number}-{number}.png"
+            try:
+                picture = base64.b64decode(url.partition(",")[2], validate=True)
+            except ValueError:
+                continue
+            (folder / "pictures").mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / "pictures" / name, picture)
+            shown.append(f'<img loading="lazy" src="pictures/{html.escape(name)}" alt="a plot">')
+        student = html.escape(result["student"])
+        if result["file"]:
+            url = html.escape(Path(result["file"]).as_uri())
+            student += f' <small><a href="{url}">{html.escape(result["notebook"])}</a></small>'
+        blocks.append(f"<section><h2>{student}</h2>{answer}{''.join(shown)}</section>")
+    return page(f"{question.number} {question.title}", "\n".join(blocks))
+
+
+# All of it
+
+
+def write_report(folder, notebook=NOTEBOOK):
+    """Write the table, feedback/ and written_answers/ from the results in a folder.
+
+    notebook: path of the reference, which has the answers. Returns the results. Raises OSError.
+    """
+    folder = Path(folder)
+    paths = sorted((folder / JUDGED).glob("*.json"))
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    results.sort(key=lambda result: (result["student"], result["submission"]))
+    write_table(folder, results)
+    for result in results:
+        path = folder / "feedback" / f"{file_name(result['submission'])}.html"
+        write_text(path, feedback_page(result))
+    node = read_notebook(notebook)
+    right = answers(node, provided_lines(node))
+    place = folder / "written_answers"
+    for question in QUESTIONS:
+        if question.is_written:
+            reference = "".join(map(answer_html, right[question.number]))
+            text = written_page(question, reference, results, place)
+            write_text(place / f"{question.number}.html", text)
+    return results
