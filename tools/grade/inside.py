@@ -20,7 +20,9 @@ import zipfile
 from pathlib import Path
 
 # `nbformat` would load what checks addresses, dates and colours, which takes over a second.
-sys.modules.update(dict.fromkeys(("isoduration", "rfc3986_validator", "rfc3987_syntax", "webcolors")))
+sys.modules.update(
+    dict.fromkeys(("isoduration", "rfc3986_validator", "rfc3987_syntax", "webcolors"))
+)
 
 import nbformat
 import numpy as np

@@ -164,14 +164,14 @@ class Verdict:
     """What a function is worth.
 
     tensors: by (model, name), a pair of what a tensor earns, from 0 to 1, and a line that says
-    why. elsewhere: whether a loss derivative is 0 where nothing is masked. error: the first one.
+    why. needs_sizes: those that are right at the assignment's sizes only. elsewhere: whether a loss derivative is 0 where nothing is masked. error: the first one.
     """
 
     tensors: dict = field(default_factory=dict)
     elsewhere: bool = False
     error: str = ""
     changed: set = field(default_factory=set)
-    needs_sizes: set = field(default_factory=set)
+    needs_sizes: list = field(default_factory=list)
 
 
 def judge_function(function, frames, ending, reference):
@@ -197,7 +197,7 @@ def judge_function(function, frames, ending, reference):
             result = compare(value, right[name], sizes)
             if not problem.has_sizes_of_assignment:
                 if result.problem:
-                    verdict.needs_sizes.add((problem.model, name))
+                    verdict.needs_sizes.append((problem.model, name))
                 continue
             found.setdefault((problem.model, name), []).append(result)
             if function == "compute_loss_derivative":
@@ -205,7 +205,7 @@ def judge_function(function, frames, ending, reference):
                 masked.append(parts[0])
                 elsewhere.append(parts[1])
     verdict.tensors = {key: worth(results) for key, results in found.items()}
-    verdict.needs_sizes -= {key for key, (part, _) in verdict.tensors.items() if part == 0}
+    verdict.needs_sizes = [key for key in verdict.needs_sizes if verdict.tensors[key][0] > 0]
     if masked and not verdict.tensors["", "loss_derivative"][0]:
         verdict.tensors["", "masked positions"] = worth(masked)
         verdict.elsewhere = all(elsewhere)
@@ -246,8 +246,6 @@ def tensor_item(verdict, key, out_of):
     """Marks for one tensor."""
     model, name = key
     part, remark = verdict.tensors[key]
-    if key in verdict.needs_sizes:
-        remark += ", but for the sizes of this assignment only (as numbers or global names)"
     return Item(f"{name}, {model} model" if model else name, part * out_of, out_of, remark)
 
 
@@ -277,6 +275,10 @@ def function_grade(question, verdict, problem, staff):
         if "NotImplementedError" in error:
             error = f"is not written yet, at least in part ({error})"
         grade.remarks.append(f"{function}: {error}")
+    if verdict.needs_sizes:
+        names = ", ".join(dict.fromkeys(name for _, name in verdict.needs_sizes))
+        text = "are right for the sizes of this assignment only, as numbers or global names"
+        grade.remarks.append(f"{function}: {names} {text}")
     if verdict.changed and grade.marks:
         text = f"it changes {', '.join(sorted(verdict.changed))}"
         grade.items.append(Item("arguments unchanged", -CHANGED_COSTS, 0.0, text))

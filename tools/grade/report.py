@@ -204,7 +204,9 @@ def feedback_page(result):
     remarks = "".join(f"<p>{html.escape(remark)}</p>" for remark in result["remarks"])
     given, out_of = totals(result)
     total = f"{given:g} of {out_of:g} marks given automatically"
-    return page(f"hw1: {result['student']}", f"<p>{total}</p>\n{remarks}\n<table>\n{rows}\n</table>")
+    return page(
+        f"hw1: {result['student']}", f"<p>{total}</p>\n{remarks}\n<table>\n{rows}\n</table>"
+    )
 
 
 def written_page(question, reference, results, folder):

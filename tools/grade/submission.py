@@ -216,7 +216,9 @@ def grade(path, grader):
         "student": name_of(path, notebook),
         "notebook": str(notebook.relative_to(path.parent)) if notebook else "",
         "file": str(notebook.resolve()) if notebook else "",
-        "questions": [grade.as_dict() for grade in judge(found, verdicts, grader.reference).values()],
+        "questions": [
+            grade.as_dict() for grade in judge(found, verdicts, grader.reference).values()
+        ],
         "remarks": [remark for remark in remarks if remark],
         "staff": staff,
         "answers": found["answers"],
