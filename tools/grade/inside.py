@@ -20,10 +20,10 @@ import zipfile
 from pathlib import Path
 
 # `nbformat` would load what checks addresses, dates and colours, which takes over a second.
-sys.modules.update(
-    dict.fromkeys(("isoduration", "rfc3986_validator", "rfc3987_syntax", "webcolors"))
-)
+UNUSED = ("isoduration", "rfc3986_validator", "rfc3987_syntax", "webcolors")
+sys.modules.update(dict.fromkeys(UNUSED))
 
+# ruff: noqa: E402
 import nbformat
 import numpy as np
 

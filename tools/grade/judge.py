@@ -164,7 +164,8 @@ class Verdict:
     """What a function is worth.
 
     tensors: by (model, name), a pair of what a tensor earns, from 0 to 1, and a line that says
-    why. needs_sizes: those that are right at the assignment's sizes only. elsewhere: whether a loss derivative is 0 where nothing is masked. error: the first one.
+    why. needs_sizes: those that are right at the assignment's sizes only. elsewhere: whether a loss
+    derivative is 0 where nothing is masked. error: the first one.
     """
 
     tensors: dict = field(default_factory=dict)
@@ -205,7 +206,7 @@ def judge_function(function, frames, ending, reference):
                 masked.append(parts[0])
                 elsewhere.append(parts[1])
     verdict.tensors = {key: worth(results) for key, results in found.items()}
-    verdict.needs_sizes = [key for key in verdict.needs_sizes if verdict.tensors[key][0] > 0]
+    verdict.needs_sizes = [key for key in verdict.needs_sizes if verdict.tensors[key][0] == 1]
     if masked and not verdict.tensors["", "loss_derivative"][0]:
         verdict.tensors["", "masked positions"] = worth(masked)
         verdict.elsewhere = all(elsewhere)

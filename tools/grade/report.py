@@ -86,8 +86,9 @@ def remarks_of(result, n_namesakes=1):
         lines.append(f"{n_namesakes} submissions are named {result['student']}")
     for question in automatic(result):
         found = [*question["remarks"], *question["staff"]]
-        lost = [i for i in question["items"] if i["marks"] < i["out_of"] or i["out_of"] == 0]
-        if not question["remarks"]:
+        lost = [item for item in question["items"] if item["marks"] < item["out_of"]]
+        lost += [item for item in question["items"] if item["marks"] < 0]
+        if not (question["remarks"] and lost and lost[0]["remark"] == "no result"):
             found += [f"{item['name']}: {item['remark']}" for item in lost[:1]]
         lines += [f"{question['number']}: {line}" for line in found]
     return " | ".join(lines)

@@ -47,7 +47,7 @@ class Limits:
 
     cpu_seconds: int = PATIENCE[0][0]
     wall_seconds: int = PATIENCE[0][1]
-    memory_bytes: int = 2**30
+    memory_bytes: int = 768 * 2**20
     file_bytes: int = 0
     processes: int = 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.common import DATA
-from tools.grade.judge import Reference, Verdict, judge, judge_function
+from tools.grade.judge import Reference, judge, judge_function
 from tools.grade.problems import FUNCTIONS
 from tools.grade.sandbox import BUBBLEWRAP, PATIENCE, Limits, run, sandbox_folder
 from tools.notebook import (
