@@ -97,6 +97,8 @@ def give_up_rights(limits):
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
     limit(resource.RLIMIT_NPROC, limits["processes"])
+    for module in (os, np):  # what is imported later has to be readable still
+        Path(module.__file__).open().close()
 
 
 # Reading

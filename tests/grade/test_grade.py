@@ -1,0 +1,576 @@
+"""The grader against submissions of all kinds, and what it writes."""
+
+import base64
+import csv
+import dataclasses
+import io
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+
+import checking
+from tests.grade.submissions import CASES, SOLUTIONS, cell_of, solved, with_output
+from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT
+from tools.grade import sandbox, submission
+from tools.grade.answers import answer_html
+from tools.grade.gradescope import autograder_zip, results_json
+from tools.grade.judge import compare, worth
+from tools.grade.report import (
+    JUDGED,
+    TABLE,
+    feedback_page,
+    remarks_of,
+    write_report,
+    write_result,
+)
+from tools.grade.submission import (
+    choose_notebook,
+    differences,
+    find_submissions,
+    grade,
+    make_grader,
+    name_of,
+)
+from tools.questions import QUESTIONS
+from tools.reference import answer_key
+
+SLOW = [case for case in CASES if case.is_slow]
+QUICK = [case for case in CASES if not case.is_slow][::3]
+OTHERS = [case for case in CASES if case not in QUICK]
+UNI = "hw1_code_abc1234.ipynb"
+
+
+def names(cases):
+    return [case.name for case in cases]
+
+
+@pytest.fixture(scope="module")
+def grader(data):
+    model = checking.load_partially_trained(PARTIALLY_TRAINED)
+    key = answer_key(data, model)
+    content = PARTIALLY_TRAINED.read_bytes()
+    chosen = sandbox.choose_sandbox()
+    with make_grader(chosen, NOTEBOOK, (DATA, data), content, key, cell_seconds=None) as made:
+        yield made
+
+
+def grade_cases(cases, grader, folder):
+    """By name of the case its result, and whether an attack reached the network."""
+    folder.chmod(0o777)  # so that only the sandbox keeps attackers out
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        wanted = {"FOLDER": folder, "PORT": server.getsockname()[1], "NOTEBOOK": NOTEBOOK}
+
+        def work(numbered):
+            number, case = numbered
+            path = folder / f"hw1_code_s{number:03}.ipynb"
+            path.write_bytes(case.content(**wanted))
+            path.chmod(0o666)
+            return grade(path, grader)
+
+        with ThreadPoolExecutor(4) as pool:
+            results = dict(zip(names(cases), pool.map(work, enumerate(cases))))
+        with pytest.raises(BlockingIOError):  # nobody has connected
+            server.accept()
+    return results
+
+
+def check(case, result):
+    marks = {q["number"]: q["marks"] for q in result["questions"] if not q["is_written"]}
+    assert marks == case.deserved, remarks_of(result)
+    assert re.search(case.says, remarks_of(result))
+
+
+@pytest.fixture(scope="module")
+def results(grader, tmp_path_factory):
+    return grade_cases(QUICK, grader, tmp_path_factory.mktemp("quick"))
+
+
+@pytest.fixture(scope="module")
+def other_results(grader, tmp_path_factory):
+    return grade_cases(OTHERS, grader, tmp_path_factory.mktemp("others"))
+
+
+@pytest.mark.parametrize("case", QUICK, ids=names(QUICK))
+def test_marks_and_remarks(case, results):
+    check(case, results[case.name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", OTHERS, ids=names(OTHERS))
+def test_marks_and_remarks_of_the_others(case, other_results):
+    check(case, other_results[case.name])
+
+
+def test_there_are_submissions_of_each_kind():
+    kinds = [case.kind for case in CASES]
+    assert len(set(names(CASES))) == len(CASES)
+    assert min(map(kinds.count, ("right", "half_done", "wrong", "broken", "hostile"))) >= 5
+
+
+def put(folder, name, notebook):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(notebook))
+    return path
+
+
+@pytest.fixture(scope="module")
+def perfect(results):
+    return results["a perfect one"]
+
+
+# Comparison
+
+
+@pytest.mark.parametrize(
+    "value, part",
+    [
+        (1.0, 1.0),
+        (-1.0, 0.5),
+        (2.0, 0.5),
+        (0.5, 0.5),
+        (-2 / 7, 0.5),  # a mean over the batch, and a sign
+        (3.0, 0.0),
+        (1 + 1e-7, 1.0),
+        (1 + 1e-4, 0.0),
+        (0.0, 0.0),
+        (np.nan, 0.0),
+    ],
+)
+def test_what_a_multiple_of_the_right_values_is_worth(value, part):
+    right = np.random.RandomState(0).randn(4, 3)
+    comparisons = [compare(value * right, right, {"B": 7}), compare(value * right, right, {"B": 7})]
+    assert worth(comparisons)[0] == part
+
+
+def test_a_factor_has_to_be_the_same_expression_in_all_problems():
+    right = np.random.RandomState(0).randn(4, 3)
+    first, second = compare(right / 7, right, {"B": 7}), compare(right / 7, right, {"B": 6})
+    assert worth([first, first])[0] == 0.5 and worth([first, second])[0] == 0
+
+
+def test_the_network_of_a_problem_hides_nothing(grader):
+    """Entries that a wrong formula could leave alone are not 0: an independent look."""
+    for problem, right in grader.reference.right["back_propagate"]:
+        for name, value in right.items():
+            if name != "word_embedding_weights":
+                assert np.mean(value != 0) > 0.99, (problem, name)
+
+
+# The sandbox
+
+
+def test_without_a_sandbox_it_refuses(monkeypatch):
+    may_be_unsafe = os.geteuid() != 0
+    monkeypatch.setattr(sandbox, "bubblewrap", lambda: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(sandbox.SandboxError, match="bubblewrap is not installed.*--unsafe"):
+        sandbox.choose_sandbox()
+    if may_be_unsafe:
+        assert sandbox.choose_sandbox(is_unsafe=True) == sandbox.NONE
+
+
+def test_results_say_that_there_was_no_sandbox(grader, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        submission, "run", lambda _, *arguments: sandbox.run(grader.sandbox, *arguments)
+    )
+    unsafe = dataclasses.replace(grader, sandbox=sandbox.NONE)
+    result = grade(put(tmp_path, UNI, {"cells": [], "nbformat": 4}), unsafe)
+    assert result["staff"] == ["it was run without bubblewrap, with no sandbox"]
+
+
+# Finding
+
+
+def test_submissions_are_files_and_folders_of_students(tmp_path):
+    for name in ("b/hw1/hw1_code_x.ipynb", "a.zip", "c.ipynb", ".x.ipynb", "__MACOSX/c.ipynb"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "c.pdf").write_text("")
+    (tmp_path / "list.csv").write_text("")
+    (tmp_path / "link.ipynb").symlink_to(NOTEBOOK)
+    found, others = find_submissions(tmp_path)
+    assert [path.name for path in found] == ["a.zip", "b", "c.ipynb"]
+    assert [path.name for path in others] == ["list.csv"]
+
+
+def test_the_named_one_of_several_notebooks_is_judged(tmp_path):
+    for name in ("z.ipynb", "hw1_code_ab1.ipynb", "x/.hidden.ipynb", "__MACOSX/._hw1_code_z.ipynb"):
+        put(tmp_path, name, {})
+    (tmp_path / "hw1_code_link.ipynb").symlink_to(NOTEBOOK)
+    chosen, remark = choose_notebook(tmp_path)
+    assert chosen.name == "hw1_code_ab1.ipynb"
+    assert remark == "hw1_code_ab1.ipynb is judged; there are also z.ipynb"
+
+
+@pytest.mark.parametrize(
+    "name, student",
+    [
+        ("hw1_code_abc1234.ipynb", "abc1234"),
+        ("hw1_code_anna-lena.ipynb", "anna-lena"),
+        ("hw1_code_Žofie.李.ipynb", "Žofie.李"),
+        ("hw1_code_final_abc1234.ipynb", "final_abc1234"),
+        ("smith_77_1234_hw1_code_js55 (2).ipynb", "js55"),
+        ("hw1_code_uni.ipynb", "hw1_code_uni"),
+        ("Untitled.ipynb", "Untitled"),
+    ],
+)
+def test_names_are_kept_whole(name, student):
+    assert name_of(Path(name), Path(name)) == student
+
+
+def test_a_zip_a_pipe_and_nothing_get_a_result(grader, tmp_path):
+    with zipfile.ZipFile(tmp_path / "zoe.zip", "w") as archive:
+        archive.writestr("hw1/hw1_code_zoe.ipynb", json.dumps(solved()))
+    (tmp_path / "nobody").mkdir()
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    for name, says, marks in (
+        ("zoe.zip", "a zip, in which hw1/hw1_code_zoe.ipynb is judged", 32),
+        ("nobody", "no notebook was found", 0),
+        ("pipe.ipynb", "no file that can be read", 0),
+    ):
+        result = grade(tmp_path / name, grader)
+        assert any(says in remark for remark in result["remarks"]), result["remarks"]
+        assert sum(question["marks"] for question in result["questions"]) == marks
+
+
+# Table
+
+
+def table_of(folder):
+    return {row["student"]: row for row in csv.DictReader(io.StringIO(read(folder / TABLE)))}
+
+
+def read(path):
+    return path.read_text(encoding="utf-8")
+
+
+def with_name(result, name):
+    return result | {"submission": name, "student": name}
+
+
+def test_what_a_human_typed_stays(perfect, tmp_path):
+    (tmp_path / JUDGED).mkdir()
+    for name in ("anna", "ben"):
+        write_result(tmp_path / JUDGED, with_name(perfect, name))
+    write_report(tmp_path)
+    rows = table_of(tmp_path)
+    assert rows["anna"]["2.1.1 [1]"] == "" and rows["anna"]["2.1.3 [6]"] == "6"
+    # As a spreadsheet in Europe saves it: marks of a written and of an automatic question, a
+    # comment, and a student who was ill.
+    rows["anna"] |= {"2.1.1 [1]": "0,5", "2.2.1 [8]": "7", "comment": "nice"}
+    rows["ben"]["2.1.3 [6]"] = "6,0"
+    rows["ill"] = {"submission": "ill", "student": "ill", "2.3 [8]": "8"}
+    with (tmp_path / TABLE).open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, [*rows["ben"], "comment"], delimiter=";")
+        writer.writeheader()
+        writer.writerows(rows.values())
+    worse = json.loads(json.dumps(perfect))
+    for question in worse["questions"]:
+        question["marks"] = 0
+    for name in ("anna", "ben"):
+        write_result(tmp_path / JUDGED, with_name(worse, name))
+    for _ in range(2):
+        write_report(tmp_path)
+        rows = table_of(tmp_path)
+        assert list(rows) == ["anna", "ben", "ill"]
+        anna = rows["anna"]
+        assert (anna["2.1.1 [1]"], anna["2.2.1 [8]"], anna["comment"]) == ("0,5", "7", "nice")
+        assert anna["2.1.3 [6]"] == anna["automatic"] == "0"  # judged again
+        assert rows["ben"]["2.1.3 [6]"] == "0"  # nobody typed that
+        assert rows["ill"]["2.3 [8]"] == "8"
+
+
+def test_names_cannot_harm_a_spreadsheet_or_a_folder(perfect, tmp_path):
+    (tmp_path / JUDGED).mkdir()
+    students = ["=1+1", "李明", "王芳", "ann b", "ann_b", "a" * 300, "..", "x\udcff", "zoe", "Zoe"]
+    for student in students:
+        write_result(tmp_path / JUDGED, with_name(perfect, student))
+    write_report(tmp_path)
+    assert len(list((tmp_path / "feedback").iterdir())) == len(students)
+    assert not re.search(r"(^|,)=", read(tmp_path / TABLE), re.MULTILINE)
+    assert "2 submissions are named zoe" in table_of(tmp_path)["zoe"]["remarks"]
+
+
+# Pages
+
+
+def answers_page(tmp_path, grader, number, edit):
+    notebook = solved()
+    edit(notebook)
+    (tmp_path / JUDGED).mkdir(exist_ok=True)
+    for name in ("hw1_code_anna.ipynb", "hw1_code_ben.ipynb"):
+        write_result(tmp_path / JUDGED, grade(put(tmp_path, name, notebook), grader))
+    write_report(tmp_path)
+    return read(tmp_path / "written_answers" / f"{number}.html")
+
+
+def test_answers_stand_below_the_rubric_with_their_pictures(grader, tmp_path):
+    photo = base64.b64encode(b"a photo").decode()
+
+    def edit(notebook):
+        cell = cell_of(notebook, "q2_3")
+        cell.source = (
+            "My answer: ![x](attachment:a.png) and $\\frac{1}{2}$ <script>alert(1)</script>"
+        )
+        cell.attachments = {"a.png": {"image/png": photo}}
+
+    page = answers_page(tmp_path, grader, "2.3", edit)
+    question = next(q for q in QUESTIONS if q.number == "2.3")
+    for point in question.rubric:
+        assert page.count(point.replace("'", "&#x27;")) == 1
+    assert page.count("My answer") == 2 and page.count("<mfrac>") == 2
+    assert page.count(f"data:image/png;base64,{photo}") == 2
+    assert "default-src 'none'".replace("'", "&#x27;") in page and "<script" not in page
+    assert page.count((tmp_path / "hw1_code_anna.ipynb").as_uri()) == 1
+    plots = sorted((tmp_path / "written_answers" / "pictures").glob("*anna*-2.3-*"))
+    assert len(plots) >= 4
+    for plot in plots:
+        assert plot.read_bytes().startswith(b"\x89PNG") and f"pictures/{plot.name}" in page
+
+
+@pytest.mark.parametrize(
+    "source, shown",
+    [
+        ("$\\text{</math><b>}$", "&lt;/math&gt;&lt;b&gt;"),
+        ("<img src=http://x>", "&lt;img src=http://x&gt;"),
+        ("[x](javascript:alert(1))", "#harmful-link"),
+        ("`$x$` costs $ 5", "<code>$x$</code> costs $ 5"),
+        ("$$\\begin{aligned} a &= b \\\\ c &= d \\end{aligned}$$", "<mtr>"),
+        ("\\begin{align} a &= b \\end{align}", "<mtable"),
+        ("$\\frac{$", "<code>\\frac{</code>"),
+        ("a" * 30_000, "(cut here)"),
+        ("x\ud800y", "x?y"),
+    ],
+)
+def test_answers_are_shown_and_do_nothing(source, shown):
+    assert shown in answer_html(nbformat.v4.new_markdown_cell("") | {"source": source})
+
+
+def test_feedback_gives_nothing_away(results, grader):
+    """A student who printed nothing sees neither the key nor what is for staff."""
+    result = next(r for case, r in results.items() if "earned" not in case) | {"staff": ["secret"]}
+    page = feedback_page(result)
+    assert "2.2.3" in page and "secret" not in page
+    for value in grader.reference.key.values():
+        assert not value or f"{value:.4e}"[:6] not in page
+
+
+# Running again
+
+
+@pytest.mark.parametrize(
+    "saved, fresh, allowed, n_lines",
+    [
+        ({"test": 1.965}, {"test": 1.980}, 0.02, 0),
+        ({"test": 1.965}, {"test": 1.990}, 0.02, 1),
+        ({"test": 1.965}, {}, 0.02, 1),
+        ({"hid_bias[0]": 1.234567e-3}, {"hid_bias[0]": 1.234568e-3}, 0, 0),
+        ({"hid_bias[0]": 1.234567e-9}, {"hid_bias[0]": 0.0}, 0, 1),
+        ({"hid_bias[0]": 0.0}, {"hid_bias[0]": 0.0}, 0, 0),
+        ({"hid_bias[0]": 0.0}, {"hid_bias[0]": 1e-9}, 0, 1),
+        ({"test": 1.0}, {"test": float("nan")}, 0.02, 1),
+    ],
+)
+def test_only_rounding_errors_are_no_difference(saved, fresh, allowed, n_lines):
+    assert len(differences(saved, fresh, allowed)) == n_lines
+
+
+@pytest.mark.slow
+def test_a_notebook_that_is_run_again_is_compared_and_locked_in(data, tmp_path):
+    notebook = solved()
+    notebook.cells = [c for c in notebook.cells if "experiment" not in c.metadata.get("tags", [])]
+    victim = put(tmp_path, "hw1_code_victim.ipynb", {})
+    key = answer_key(data, checking.load_partially_trained(PARTIALLY_TRAINED))
+    files = NOTEBOOK, (DATA, data), PARTIALLY_TRAINED.read_bytes(), key
+    with make_grader(sandbox.choose_sandbox(), *files, cell_seconds=20) as grader:
+        assert grade(put(tmp_path, UNI, notebook), grader)["staff"] == []
+        with_output(notebook, "print_gradients", r"(?m)^(hid_bias\[\d+\] -?)\d", r"\g<1>9")
+        for code in (
+            f"open({str(victim)!r}, 'w').write('x')",
+            f"print(open({str(victim)!r}).read())",
+            "import socket; socket.create_connection(('192.0.2.1', 80), 1)",
+            "open('note.txt', 'w').write('of my own'); import scipy.special",
+        ):
+            notebook.cells.append(nbformat.v4.new_code_cell(code))
+        lines = grade(put(tmp_path, UNI, notebook), grader)["staff"]
+    assert [re.search(r"(\w+Error)?$", line)[0] for line in lines[:-1]] == [
+        *["FileNotFoundError"] * 2,
+        "OSError",
+    ]
+    assert re.search(r"hid_bias.* was saved, and 3 more differ", lines[-1])
+    assert victim.read_text() == "{}"
+
+
+# Gradescope
+
+
+def test_students_do_not_see_what_is_for_staff(perfect):
+    content = json.loads(results_json(perfect | {"staff": ["look at this"]}))
+    visible = [test for test in content["tests"] if test["visibility"] == "visible"]
+    (hidden,) = [test for test in content["tests"] if test["visibility"] == "hidden"]
+    assert {test["number"]: test["score"] for test in visible} == {
+        **{"2.1.3": 6, "2.2.1": 8, "2.2.2": 8, "2.2.3": 8, "2.2.4": 2}
+    }
+    assert "look at this" in hidden["output"] and "look" not in json.dumps(visible)
+    assert content["score"] == 32 and content["stdout_visibility"] == "hidden"
+
+
+def test_before_it_is_judged_gradescope_shows_so():
+    content = json.loads(results_json())
+    assert content["score"] == 0
+    assert {test["output"] for test in content["tests"]} == {"not judged yet"}
+    assert sum(test["max_score"] for test in content["tests"]) == 32
+
+
+@pytest.fixture
+def autograder():
+    """Gradescope's folders, with the zip unpacked; a place where other users may look."""
+    base = Path("/tmp") / f"autograder-{os.getpid()}"
+    for name in ("source", "submission", "results"):
+        (base / name).mkdir(parents=True)
+    content = autograder_zip(NOTEBOOK, DATA, PARTIALLY_TRAINED.read_bytes())
+    (base / "autograder.zip").write_bytes(content)
+    subprocess.run(["unzip", "-q", base / "autograder.zip", "-d", base / "source"], check=True)
+    shutil.copy(base / "source" / "run_autograder", base / "run_autograder")
+    yield base
+    shutil.rmtree(base)
+
+
+@pytest.mark.slow
+def test_the_unpacked_zip_grades_as_the_grader_does(autograder):
+    case = next(case for case in CASES if case.name == "a sign slip in 2.2.1")
+    (autograder / "submission" / UNI).write_bytes(case.content())
+    (autograder / "venv").symlink_to(sys.prefix)  # setup.sh makes one
+    run = subprocess.run(["bash", autograder / "run_autograder"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    content = json.loads((autograder / "results" / "results.json").read_text())
+    found = {test["number"]: test["score"] for test in content["tests"] if "number" in test}
+    assert found == case.deserved
+
+
+# The command line
+
+
+def run_tool(*arguments):
+    command = [sys.executable, "-m", "tools.grade", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_commands_grade_one_and_all(tmp_path):
+    folder, output = tmp_path / "in", tmp_path / "out"
+    put(folder, "anna/hw1_code_anna.ipynb", solved())
+    (folder / "ben").mkdir()
+    (folder / "list.csv").write_text("")
+    run = run_tool("all", folder, "-o", output)
+    assert run.returncode == 0, run.stderr
+    assert "ignored: list.csv" in run.stdout and "2 results; median 16 marks" in run.stdout
+    put(folder, "ben/hw1_code_ben.ipynb", solved())
+    for arguments in (("one", folder / "ben", "-o", output / JUDGED), ("report", output)):
+        run = run_tool(*arguments)
+        assert run.returncode == 0, run.stderr
+    assert {row["automatic"] for row in table_of(output).values()} == {"32"}
+
+
+def test_errors_are_one_line_and_come_early(tmp_path, monkeypatch, capsys):
+    import tools.grade.__main__ as command
+
+    folder = tmp_path / "in"
+    notebook = put(folder, UNI, {})
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(command, "read_key", lambda arguments: pytest.fail("too early"))
+    for arguments, message in (
+        (["all", tmp_path / "missing"], "found no such folder"),
+        (["all", tmp_path / "empty"], "found no notebooks"),
+        (["all", folder, "-o", folder / "x"], "in the folder of submissions"),
+        (["all", folder, "-o", tmp_path / "file"], "in which nothing can be written"),
+        (["one", tmp_path / "missing", "-o", tmp_path / "x.json"], "found nothing there"),
+        (["one", notebook, "-o", tmp_path / "none" / "x.json"], "cannot be written"),
+        (["report", tmp_path / "empty"], "found no results"),
+        (["zip", notebook, "--notebook", notebook], "it is the notebook"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["grade", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            command.main()
+        assert stopped.value.code == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
+
+
+# nbgrader
+
+
+@pytest.fixture
+def course(data, tmp_path):
+    """A course of nbgrader, with the notebook on few windows, so that training is short."""
+    few = {k: v[:2000] if isinstance(v, np.ndarray) else v for k, v in data.items()}
+    source = tmp_path / "source" / "hw1"
+    source.mkdir(parents=True)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    keep = "train"
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if "experiment" not in cell.metadata.get("tags", [])
+        or cell.metadata.get("nbgrader", {}).get("grade_id") == keep
+    ]
+    nbformat.write(notebook, source / NOTEBOOK.name)
+    for name in ("checking.py", "data_files.py", PARTIALLY_TRAINED.name):
+        if (ROOT / name).exists():
+            shutil.copy(ROOT / name, source)
+    import pickle
+
+    (source / DATA.name).write_bytes(pickle.dumps(few, 4))
+    (tmp_path / "nbgrader_config.py").write_text(
+        "c = get_config()\nc.CourseDirectory.course_id = 'course'\n"
+        "c.ExecutePreprocessor.timeout = 600\n"
+    )
+    return SimpleNamespace(path=tmp_path, source=source)
+
+
+def nbgrader(course, *arguments):
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    run = subprocess.run(command, cwd=course.path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+
+
+@pytest.mark.slow
+def test_nbgrader_grades_a_correct_and_an_empty_notebook(course):
+    nbgrader(course, "generate_assignment", "hw1")
+    released = course.path / "release" / "hw1"
+    assert "BEGIN SOLUTION" not in read(released / NOTEBOOK.name)
+    for student in ("correct", "empty"):
+        folder = course.path / "submitted" / student / "hw1"
+        shutil.copytree(released, folder)
+    notebook = nbformat.read(released / NOTEBOOK.name, as_version=4)
+    for name, source in (SOLUTIONS | {"print_gradients": "print_gradients()"}).items():
+        cell_of(notebook, name).source = source
+    nbformat.write(notebook, course.path / "submitted" / "correct" / "hw1" / NOTEBOOK.name)
+    nbgrader(course, "autograde", "hw1")
+    nbgrader(course, "export")
+    (_, *_), *rows = [line.split(",") for line in read(course.path / "grades.csv").splitlines()]
+    header = read(course.path / "grades.csv").splitlines()[0].split(",")
+    scores = {
+        row[header.index("student_id")]: float(row[header.index("raw_score")]) for row in rows
+    }
+    automatic = sum(
+        cell.metadata.nbgrader.points
+        for cell in nbformat.read(NOTEBOOK, as_version=4).cells
+        if cell.metadata.get("nbgrader", {}).get("grade")
+        and not cell.metadata.nbgrader.get("solution")
+    )
+    assert scores == {"correct": automatic, "empty": 0}
