@@ -61,10 +61,10 @@ def answer_html(cell):
     def show(found):
         return f"({attachment_url(cell.get('attachments', {}), found[1])})"
 
-    pictures = re.findall(r"!\[[^\]]*\]\(data:[^)]*\)", cell["source"])  # not part of the length
-    if len(cell["source"]) - sum(map(len, pictures)) > LARGEST_ANSWER:
-        return f"<pre>{html.escape(cell["source"][:LARGEST_ANSWER])}</pre><p>(cut here)</p>"
-    text = cell["source"].encode(errors="replace").decode()
-    text = re.sub("[\ue000-\ue011]", "", text)
+    source = cell["source"].encode(errors="replace").decode()
+    pictures = re.findall(r"!\[[^\]]*\]\(data:[^)]*\)", source)  # not part of the length
+    if len(source) - sum(map(len, pictures)) > LARGEST_ANSWER:
+        return f"<pre>{html.escape(source[:LARGEST_ANSWER])}</pre><p>(cut here)</p>"
+    text = re.sub("[\ue000-\ue011]", "", source)
     shown = markdown(ATTACHED.sub(show, CODE_OR_FORMULA.sub(keep, text)))
     return re.sub("\ue010(\\d+)\ue011", lambda found: formulas[int(found[1])], shown)
