@@ -33,6 +33,7 @@ PRINTED = {  # marks of 2.2.3
     "embed_to_hid_weights": 1.0,
     "word_embedding_weights": 2.0,
 }
+NO_RESULT = ("nothing", "NoneType")  # where nothing was sent, and for None
 FINAL = ("training", "validation", "test")
 NUMBERS = {question.grade_id: question.number for question in QUESTIONS}
 
@@ -124,7 +125,7 @@ def compare(value, right, sizes):
         is_right = isinstance(value, str) and value == "NoneType"
         return Comparison(1.0 if is_right else None, problem="" if is_right else "not None")
     if isinstance(value, str):
-        return Comparison(problem="no result" if value == "NoneType" else f"it is a {value}")
+        return Comparison(problem="no result" if value in NO_RESULT else f"it is a {value}")
     if value.shape != right.shape:
         return Comparison(problem=f"shape {value.shape} in place of {right.shape}")
     with np.errstate(all="ignore"):
@@ -194,7 +195,7 @@ def judge_function(function, frames, ending, reference):
         sizes = {"B": problem.B, "N": problem.N, "B N": problem.B * problem.N}
         sizes |= {"V": reference.V, "V V": reference.V**2}
         for name in TENSORS[function]:
-            value = values.get((str(number), name), "NoneType" if not ending else "missing result")
+            value = values.get((str(number), name), "nothing")
             result = compare(value, right[name], sizes)
             if not problem.has_sizes_of_assignment:
                 if result.problem:

@@ -91,7 +91,7 @@ def remarks_of(result, n_namesakes=1):
         if not (question["remarks"] and lost and lost[0]["remark"] == "no result"):
             found += [f"{item['name']}: {item['remark']}" for item in lost[:1]]
         lines += [f"{question['number']}: {line}" for line in found]
-    return " | ".join(lines)
+    return " | ".join(dict.fromkeys(lines))
 
 
 def rows_of(results):

@@ -153,18 +153,17 @@ def run_functions(path, grader):
     A function that ends its process or does not end costs the others nothing: they are run in
     another process.
     """
-    found, failure, pending, n_runs = dict(NOTHING_READ), "", list(FUNCTIONS), 0
+    found, failure, pending, is_first, n_stopped = dict(NOTHING_READ), "", [*FUNCTIONS], True, 0
     frames, endings = {function: [] for function in FUNCTIONS}, dict.fromkeys(FUNCTIONS, "")
     while pending:
-        limits = Limits(*PATIENCE[min(n_runs, 1)])
-        request = {"task": "judge", "name": path.name, "functions": pending}
+        limits = Limits(*PATIENCE[min(n_stopped, 1)])
+        request = {"task": "judge", "name": path.name, "functions": pending, "is_first": is_first}
         with open_file(path) as file:
-            request["is_first"] = not n_runs
             outcome = run(grader.sandbox, grader.folder, file, request, limits)
         function = None
         for header, payload in outcome.frames:
-            if header.get("read") is True and not n_runs and not function:
-                found |= json.loads(payload)
+            if is_first and header.get("read") is True:
+                found, is_first = found | json.loads(payload), False
             elif header.get("begin") in pending:
                 function = header["begin"]
             elif function:
@@ -176,7 +175,7 @@ def run_functions(path, grader):
             break
         endings[function] = outcome.ending
         pending = pending[pending.index(function) + 1 :]
-        n_runs += 1
+        n_stopped += bool(outcome.ending)
     verdicts = {
         function: judge_function(function, frames[function], endings[function], grader.reference)
         for function in FUNCTIONS
