@@ -13,8 +13,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import nbformat
-
 from tools.common import NOTEBOOK, ROOT, clear_exit, command_parser, write_atomically
 from tools.questions import QUESTIONS
 
@@ -36,6 +34,21 @@ class NotebookError(ValueError):
 
 
 # Reading
+
+
+class Node(dict):
+    """A dict of a notebook, whose keys are attributes as well.
+
+    `nbformat` has such a class, but takes a second to load, which reading can do without.
+    """
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    __setattr__, __delattr__ = dict.__setitem__, dict.__delitem__
 
 
 def first_line(error):
@@ -66,9 +79,11 @@ def parse_notebook(content, name):
     try:
         if not content.strip():
             raise ValueError("the file is empty")
-        notebook = nbformat.from_dict(json.loads(content))
+        notebook = json.loads(content, object_hook=Node)
         if notebook.get("nbformat", 4) < 4:
-            notebook = nbformat.convert(notebook, 4)
+            import nbformat
+
+            notebook = nbformat.convert(nbformat.from_dict(notebook), 4)
         for cell in notebook.cells:
             complete_cell(cell)
     except Exception as error:  # a broken file can make the parsers raise anything
@@ -89,7 +104,7 @@ def complete_cell(cell):
     cell.source = "".join(source) if isinstance(source, (str, list)) else ""
     for name in ("metadata", "attachments"):
         if not isinstance(cell.get(name), dict):
-            cell[name] = nbformat.from_dict({})
+            cell[name] = Node()
     if cell.cell_type != "markdown":
         del cell["attachments"]
     if not isinstance(cell.metadata.get("nbgrader"), dict):
@@ -103,7 +118,7 @@ def complete_cell(cell):
     for output in cell.outputs:
         if output.get("output_type") in ("display_data", "execute_result"):
             if not isinstance(output.get("data"), dict):
-                output.data = nbformat.from_dict({})
+                output.data = Node()
 
 
 # Cells
@@ -173,7 +188,7 @@ def answers(notebook, provided):
         lines = [line for line in cell.source.splitlines() if line.strip() not in provided]
         text = "\n".join(lines).strip()
         if text and question is not None and question.is_written:
-            own = nbformat.from_dict({**cell, "source": text})
+            own = Node({**cell, "source": text})
             found[question.number].append(own)
     return found
 
@@ -321,6 +336,8 @@ def clean(notebook):
 
 
 def notebook_bytes(notebook):
+    import nbformat
+
     return (nbformat.writes(notebook) + "\n").encode()
 
 

@@ -10,7 +10,6 @@ import mistune
 from latex2mathml.converter import convert
 
 LARGEST_ANSWER = 20_000  # characters
-LARGEST_PICTURES = 12 * 2**20  # characters of data URLs that a submission may have
 CODE_OR_FORMULA = re.compile(
     r"(?P<code>```.*?```|``.+?``|`[^`\n]+`)"
     r"|\$\$(?P<display>.+?)\$\$"
@@ -66,5 +65,8 @@ def answer_html(cell):
     if len(source) - sum(map(len, pictures)) > LARGEST_ANSWER:
         return f"<pre>{html.escape(source[:LARGEST_ANSWER])}</pre><p>(cut here)</p>"
     text = re.sub("[\ue000-\ue011]", "", source)
-    shown = markdown(ATTACHED.sub(show, CODE_OR_FORMULA.sub(keep, text)))
+    try:
+        shown = markdown(ATTACHED.sub(show, CODE_OR_FORMULA.sub(keep, text)))
+    except Exception:  # what no answer does by chance must not keep the others from being shown
+        return f"<pre>{html.escape(source)}</pre>"
     return re.sub("\ue010(\\d+)\ue011", lambda found: formulas[int(found[1])], shown)

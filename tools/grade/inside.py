@@ -19,15 +19,8 @@ import types
 import zipfile
 from pathlib import Path
 
-# `nbformat` would load what checks addresses, dates and colours, which takes over a second.
-UNUSED = ("isoduration", "rfc3986_validator", "rfc3987_syntax", "webcolors")
-sys.modules.update(dict.fromkeys(UNUSED))
-
-# ruff: noqa: E402
-import nbformat
 import numpy as np
 
-from tools.grade.answers import LARGEST_PICTURES, answer_html
 from tools.grade.problems import (
     FUNCTIONS,
     NEEDED,
@@ -40,6 +33,7 @@ from tools.grade.problems import (
 from tools.grade.statements import findings, needed, read_statements, without_empty_copies
 from tools.notebook import (
     LARGEST,
+    Node,
     NotebookError,
     answers,
     code_cells,
@@ -55,6 +49,7 @@ from tools.notebook import (
 FILES = ("checking.py", "data_files.py", "data.pk", "partially_trained.pk")
 STOPPED = "Interrupted after"  # what an interrupted training prints
 MAX_TEXT = 300  # characters of a message
+LARGEST_ANSWERS = 24 * 2**20  # characters of all answers and pictures
 SLOW = 1.0  # seconds of processor; right calls, with reading, take a third of that
 
 
@@ -137,16 +132,21 @@ def read(notebook, remark, public):
         if figures := final_figures(text):
             found["final"].update(figures)
             found["was_interrupted"] = STOPPED in text
-    written = answers(notebook, set(public["lines"]))
-    found["answers"] = {number: "".join(map(answer_html, own)) for number, own in written.items()}
-    found["pictures"] = pictures(notebook)
-    n_signs = sum(map(len, found["answers"].values()))
-    for own in found["pictures"].values():
-        while own and n_signs + sum(map(len, own)) > LARGEST_PICTURES:
-            own.pop()
-        n_signs += sum(map(len, own))
-    if n_signs > 2 * LARGEST_PICTURES:  # pasted into the answers
-        found["answers"] = {number: "(too large: see the notebook)" for number in written}
+    own = answers(notebook, set(public["lines"]))
+    cells = {
+        number: [{"source": cell.source, "attachments": cell.attachments} for cell in written]
+        for number, written in own.items()
+    }
+    n_left = LARGEST_ANSWERS
+    for kind, parts in (("answers", cells), ("pictures", pictures(notebook))):
+        found[kind] = {number: [] for number in parts}
+        for number, of_question in parts.items():
+            for part in of_question:
+                n_left -= len(json.dumps(part))
+                if n_left >= 0:
+                    found[kind][number].append(part)
+    if n_left < 0:
+        found["remark"] += " answers and pictures are too large: see the notebook"
     return found
 
 
@@ -247,9 +247,9 @@ def send_array(channel, number, name, value):
 
 def judge(notebook, remark, request, channel):
     """Send what is in the notebook, and then what its functions return."""
-    public = json.loads(Path("public.json").read_text(encoding="utf-8"))
+    public = json.loads(Path("public.json").read_text(encoding="utf-8"), object_hook=Node)
     found = read(notebook, remark, public) if request["is_first"] else {}
-    handed_out = nbformat.from_dict({"cells": public["cells"]})
+    handed_out = Node(cells=public["cells"])
     provided, _ = read_statements(handed_out)
     known = {statement.text for statement in provided}
     unchanged = {cell.source for cell in handed_out.cells}

@@ -221,7 +221,8 @@ def written_page(question, reference, results, folder):
         f"<details><summary>Reference</summary>{reference}</details></aside>"
     ]
     for result in results:
-        answer = result["answers"].get(question.number) or "<p>(no answer)</p>"
+        cells = result["answers"].get(question.number, [])
+        answer = "".join(map(answer_html, cells)) or "<p>(no answer)</p>"
         shown = []
         for number, url in enumerate(result["pictures"].get(question.number, [])):
             name = f"{file_name(result['submission'])}-{question.number}-{number}.png"

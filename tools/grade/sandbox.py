@@ -27,8 +27,7 @@ BUBBLEWRAP, OTHER_USER, NONE = "bubblewrap", "an unprivileged user", "no sandbox
 MODULES = (
     *("checking.py", "data_files.py", "tools/__init__.py"),
     *(f"tools/{name}.py" for name in ("common", "notebook", "questions")),
-    *(f"tools/grade/{name}.py" for name in ("__init__", "answers", "inside", "problems")),
-    "tools/grade/statements.py",
+    *(f"tools/grade/{name}.py" for name in ("__init__", "inside", "problems", "statements")),
 )
 LARGEST_HEADER = 2**16
 LARGEST_OUTPUT = 64 * 2**20  # bytes that are read of a process

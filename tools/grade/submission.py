@@ -187,7 +187,7 @@ def grade(path, grader):
     """The result of one submission: a dict for JSON.
 
     `submission` and `student` are names; `questions` has a dict for each question with its marks,
-    items and remarks; `answers` and `pictures` are HTML and data URLs by the number of a written
+    items and remarks; `answers` and `pictures` are cells and data URLs by the number of a written
     question. `remarks` are for student and staff, `staff` for staff alone.
     """
     path = Path(path)
