@@ -30,10 +30,15 @@ from tools.grade.problems import (
     named_results,
     problems_of,
 )
-from tools.grade.statements import findings, needed, read_statements, without_empty_copies
+from tools.grade.statements import (
+    findings,
+    from_json,
+    needed,
+    read_statements,
+    without_empty_copies,
+)
 from tools.notebook import (
     LARGEST,
-    Node,
     NotebookError,
     answers,
     code_cells,
@@ -84,7 +89,7 @@ def give_up_rights(limits):
     limit(resource.RLIMIT_CORE, 0)
     limit(resource.RLIMIT_AS, limits["memory_bytes"])
     limit(resource.RLIMIT_FSIZE, limits["file_bytes"])
-    limit(resource.RLIMIT_CPU, limits["cpu_seconds"] + 1)  # for reading as well
+    limit(resource.RLIMIT_CPU, limits["cpu_seconds"])
     with contextlib.suppress(OSError):  # if memory runs out, this process has to go first
         Path("/proc/self/oom_score_adj").write_text("1000")
     if os.geteuid() == 0:
@@ -181,7 +186,7 @@ def define(statements, places):
     namespace |= {"np": np, "display": lambda *values, **options: None, "get_ipython": lambda: None}
     for statement in statements:
         try:
-            exec(statement.code, namespace)
+            exec(statement.compiled(), namespace)
         except BaseException as error:  # an exit, too, ends this statement only
             errors.append(describe(error, places))
     return namespace, errors
@@ -247,15 +252,14 @@ def send_array(channel, number, name, value):
 
 def judge(notebook, remark, request, channel):
     """Send what is in the notebook, and then what its functions return."""
-    public = json.loads(Path("public.json").read_text(encoding="utf-8"), object_hook=Node)
+    public = json.loads(Path("public.json").read_text(encoding="utf-8"))
     found = read(notebook, remark, public) if request["is_first"] else {}
-    handed_out = Node(cells=public["cells"])
-    provided, _ = read_statements(handed_out)
-    known = {statement.text for statement in provided}
-    unchanged = {cell.source for cell in handed_out.cells}
+    provided = from_json(public["statements"])
+    handed_out = {statement.text for statement in provided}
+    unchanged = set(public["cells"])
     notebook.cells = [cell for cell in notebook.cells if cell.source not in unchanged]
     statements, problems = read_statements(notebook)
-    own = [statement for statement in statements if statement.text not in known]
+    own = [statement for statement in statements if statement.text not in handed_out]
     statements = without_empty_copies(provided + own)
     if request["is_first"]:
         found |= {"problems": problems, "findings": {}}
@@ -263,8 +267,8 @@ def judge(notebook, remark, request, channel):
             used = needed(own, [function, f".{function}"])
             found["findings"][function] = findings(used, set(public["lines"]))
         channel.send(json.dumps(found).encode(), read=True)
-    places = {statement.place for statement in statements}
-    for statement in statements:  # for messages
+    places = {statement.place for statement in own}
+    for statement in own:  # for messages
         linecache.cache[statement.place] = 0, None, statement.lines, statement.place
     for function in request["functions"]:
         try_function(function, statements, public["seed"], channel, places)

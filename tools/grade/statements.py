@@ -36,20 +36,30 @@ LOOPS = (
 class Statement:
     """A top-level statement.
 
-    place: how to name its cell. code: compiled, with `place` as the name of its file. lines: of the
-    cell. defines, uses: names; `.name` stands for an attribute of anything.
+    place: how to name its cell. defines, uses: names; `.name` stands for an attribute of anything.
+    tree: its syntax tree, in which the numbers of its lines are those of the cell, and `lines` are
+    those lines; what was handed out has none.
     """
 
-    tree: ast.stmt
+    text: str
     place: str
-    code: object
-    lines: list
     defines: set
     uses: set
+    tree: ast.stmt = None
+    lines: list = ()
 
-    @property
-    def text(self):
-        return ast.unparse(self.tree)
+    def compiled(self):
+        tree = ast.Module([self.tree], []) if self.tree else ast.parse(self.text)
+        return compile(tree, self.place, "exec")
+
+
+def to_json(statements):
+    """What `from_json` makes Statements from again, without their trees: reading takes no time."""
+    return [(s.text, s.place, sorted(s.defines), sorted(s.uses)) for s in statements]
+
+
+def from_json(found):
+    return [Statement(text, place, set(defines), set(uses)) for text, place, defines, uses in found]
 
 
 # From cells to statements
@@ -135,7 +145,7 @@ def statement_of(tree, place, lines):
         defines |= named or {f".{name}" for name in FUNCTIONS}
     if isinstance(tree, ast.ImportFrom) and tree.names[0].name == "*":
         defines.add(ANYTHING)
-    return Statement(tree, place, code, lines, defines, uses)
+    return Statement(ast.unparse(tree), place, defines, uses, tree, lines)
 
 
 def names_in(code):
@@ -162,7 +172,7 @@ def names_in(code):
 
 def is_unwritten(statement):
     """Whether a statement has the line that students are to replace."""
-    return any(
+    return statement.tree is not None and any(
         isinstance(node, ast.Raise) and node.exc and "NotImplementedError" in ast.unparse(node.exc)
         for node in ast.walk(statement.tree)
     )

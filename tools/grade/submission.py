@@ -14,6 +14,7 @@ from tools.common import DATA
 from tools.grade.judge import Reference, judge, judge_function
 from tools.grade.problems import FUNCTIONS
 from tools.grade.sandbox import BUBBLEWRAP, PATIENCE, Limits, run, sandbox_folder
+from tools.grade.statements import read_statements, to_json
 from tools.notebook import (
     PLACEHOLDER_UNIS,
     SUBMITTED_NAME,
@@ -117,14 +118,14 @@ def make_grader(sandbox, notebook, data, partially_trained, key_lines, seed=0, c
     path, loaded = data
     few = {k: v[:WINDOWS] if isinstance(v, np.ndarray) else v for k, v in loaded.items()}
     node = read_notebook(notebook)
-    cells = [
-        cell
-        for cell in node.cells
-        if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("solution")
-    ]
-    for cell in cells:
-        cell.outputs = []
-    public = {"cells": cells, "lines": sorted(provided_lines(node)), "seed": seed}
+    node.cells = [c for c in node.cells if not c.metadata.get("nbgrader", {}).get("solution")]
+    statements, _ = read_statements(node)
+    public = {
+        "cells": [cell.source for cell in node.cells if cell.cell_type == "code"],
+        "lines": sorted(provided_lines(node)),
+        "statements": to_json(statements),
+        "seed": seed,
+    }
     contents = {
         "public.json": json.dumps(public).encode(),
         DATA.name: pickle.dumps(few, 4),
