@@ -122,14 +122,14 @@ def command(sandbox, folder, file_bytes):
         words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         words += ["--unshare-user"]
+    if file_bytes:
+        words += ["--perms", "1777", "--size", str(2 * file_bytes), "--tmpfs", "/tmp"]
     libraries = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/fonts")
     for place in dict.fromkeys([*libraries, sys.base_prefix, sys.prefix]):
         for parent in reversed(Path(place).parents[:-1]):  # which only their owner may enter else
             words += ["--perms", "0755", "--dir", str(parent)]
         words += ["--ro-bind-try", place, place]
     words += ["--ro-bind", str(folder), "/sandbox", "--chdir", "/sandbox"]
-    if file_bytes:
-        words += ["--perms", "1777", "--size", str(2 * file_bytes), "--tmpfs", "/tmp"]
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--", *python]
 
 
