@@ -185,7 +185,10 @@ def answers(notebook, provided):
             continue
         section = section_of(cell, section)
         question = written.get(grade_id(cell), section)
-        lines = [line for line in cell.source.splitlines() if line.strip() not in provided]
+        lines = cell.source.splitlines()
+        # Signs without words, "$$" above all, stand in everybody's text.
+        if any(line.strip() in provided and re.search(r"\w{3}", line) for line in lines):
+            lines = [line for line in lines if not line.strip() or line.strip() not in provided]
         text = "\n".join(lines).strip()
         if text and question is not None and question.is_written:
             own = Node({**cell, "source": text})

@@ -347,9 +347,9 @@ def judge(found, verdicts, reference):
     for question in QUESTIONS:
         function = question.grade_id
         if question.is_written:
-            remark = "marked by hand" if found["answers"].get(question.number) else "no answer"
             grade = Grade(question.number, question.title, question.marks, True)
-            grade.remarks.append(remark)
+            if not found["answers"].get(question.number):
+                grade.remarks.append("no answer was found")
         elif function in FUNCTIONS:
             problem, staff = found["problems"].get(function, ""), found["findings"][function]
             grade = function_grade(question, verdicts[function], problem, staff)
