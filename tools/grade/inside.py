@@ -53,6 +53,7 @@ from tools.notebook import (
 
 FILES = ("checking.py", "data_files.py", "data.pk", "partially_trained.pk")
 STOPPED = "Interrupted after"  # what an interrupted training prints
+MANY = 100  # more than anybody prints or answers
 MAX_TEXT = 300  # characters of a message
 LARGEST_ANSWERS = 24 * 2**20  # characters of all answers and pictures
 SLOW = 1.0  # seconds of processor; right calls, with reading, take a third of that
@@ -133,13 +134,15 @@ def read(notebook, remark, public):
     found = {"remark": remark, "printed": {}, "final": {}, "was_interrupted": False}
     for cell in code_cells(notebook):
         text = printed(cell)
-        found["printed"].update(printed_gradients(text))
+        found["printed"].update(list(printed_gradients(text).items())[:MANY])
         if figures := final_figures(text):
             found["final"].update(figures)
             found["was_interrupted"] = STOPPED in text
     own = answers(notebook, set(public["lines"]))
     cells = {
-        number: [{"source": cell.source, "attachments": cell.attachments} for cell in written]
+        number: [
+            {"source": cell.source, "attachments": cell.attachments} for cell in written[:MANY]
+        ]
         for number, written in own.items()
     }
     n_left = LARGEST_ANSWERS
@@ -151,7 +154,7 @@ def read(notebook, remark, public):
                 if n_left >= 0:
                     found[kind][number].append(part)
     if n_left < 0:
-        found["remark"] += " answers and pictures are too large: see the notebook"
+        found["remark"] += "; " * bool(remark) + "some answers are too large to be shown"
     return found
 
 
@@ -265,7 +268,7 @@ def judge(notebook, remark, request, channel):
         found |= {"problems": problems, "findings": {}}
         for function in FUNCTIONS:
             used = needed(own, [function, f".{function}"])
-            found["findings"][function] = findings(used, set(public["lines"]))
+            found["findings"][function] = findings(used, set(public["lines"]))[:MANY]
         channel.send(json.dumps(found).encode(), read=True)
     places = {statement.place for statement in own}
     for statement in own:  # for messages
@@ -311,7 +314,6 @@ def re_execute(notebook, remark, request, channel):
         kinds = [str(o.get("ename")) for o in cell.outputs if o.get("output_type") == "error"]
         kinds += ["it was interrupted, since it took too long"] if STOPPED in text else []
         found["errors"] += [f"{place_of(number, cell)}: {kind}"[:MAX_TEXT] for kind in kinds]
-    found["errors"] = found["errors"][:20]
     channel.send(json.dumps(found).encode(), read=True)
 
 

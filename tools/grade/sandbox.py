@@ -30,6 +30,7 @@ MODULES = (
     *(f"tools/grade/{name}.py" for name in ("__init__", "inside", "problems", "statements")),
 )
 LARGEST_HEADER = 2**16
+MAX_FRAMES = 1000  # a tenth of that is sent
 LARGEST_OUTPUT = 64 * 2**20  # bytes that are read of a process
 DTYPES = {np.dtype(code).str for code in "? b h i q B H I Q e f d g".split()}
 # A right call takes milliseconds. What is the second to take too long gets less.
@@ -215,7 +216,7 @@ def read_frames(stream, wall_seconds, outcome):
             return ""
         received += chunk
         n_left -= len(chunk)
-        if n_left < 0:
+        if n_left < 0 or len(outcome.frames) > MAX_FRAMES:
             return "wrote more than is read"
         while True:
             if header is None:

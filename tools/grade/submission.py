@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import stat
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from tools.notebook import (
 
 WINDOWS = 1000  # of each split, in the sandbox: code takes sizes and words from them
 CELL_SECONDS = 300
+MAX_TEXT = 300  # characters of a line that a process sends
 WHOLE_NOTEBOOK = Limits(1200, 1200, 6 * 2**30, 128 * 2**20, 200)
 # What training prints differs in the second decimal on other processors.
 CROSS_ENTROPY, GRADIENT = 0.02, 0.01
@@ -56,17 +58,18 @@ def find_submissions(folder):
     return found, [path for path in paths if path not in found and path.suffix.lower() != ".pdf"]
 
 
+def files_in(folder):
+    """The student's files in a folder and its subfolders, sorted."""
+    for path in sorted(filter(is_ours, folder.iterdir())):
+        yield from files_in(path) if path.is_dir() else [path]
+
+
 def choose_notebook(path):
     """The notebook (or zip) of a submission, None without one, and a remark if there are others."""
     path = Path(path)
     if not path.is_dir():
         return path, ""
-    files = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.is_file() and all(map(is_ours, [file, *file.relative_to(path).parents, file]))
-    ]
-    files = [file for file in files if "__MACOSX" not in file.parts]
+    files = list(files_in(path))
     found = [file for file in files if file.suffix.lower() == ".ipynb"]
     found = found or [file for file in files if file.suffix.lower() == ".zip"]
     named = [file for file in found if SUBMITTED_NAME.search(file.name)]
@@ -113,8 +116,6 @@ def make_grader(sandbox, notebook, data, partially_trained, key_lines, seed=0, c
         key_lines: as `tools.reference.answer_key` returns them.
         seed: of the problems.
     """
-    import pickle
-
     path, loaded = data
     few = {k: v[:WINDOWS] if isinstance(v, np.ndarray) else v for k, v in loaded.items()}
     node = read_notebook(notebook)
@@ -207,6 +208,8 @@ def grade(path, grader):
                 staff += re_execute(notebook, found, grader)
         except OSError as error:
             remarks.append(str(error))
+        except Exception as error:  # no submission stops the others
+            staff.append(f"it could not be judged: look at it ({type(error).__name__}: {error})")
         if not SUBMITTED_NAME.search(notebook.name):
             remarks.append(f"the file is named {notebook.name}, not hw1_code_<uni>.ipynb")
     if grader.sandbox != BUBBLEWRAP:
@@ -241,7 +244,7 @@ def re_execute(path, found, grader):
     if fresh is None:
         failed = outcome.last("failed") or {"failed": f"the process {outcome.ending}"}
         return [f"re-executed: {failed['failed']}"]
-    lines = [f"re-executed, {line}" for line in fresh["errors"]]
+    lines = [f"re-executed, {str(line)[:MAX_TEXT]}" for line in fresh["errors"][:20]]
     for kind, allowed in (("printed", 0.0), ("final", CROSS_ENTROPY)):
         lines += differences(found[kind], fresh[kind], allowed)
     return lines
