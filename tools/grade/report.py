@@ -20,6 +20,7 @@ from tools.questions import QUESTIONS
 
 JUDGED = "judged"  # folder of the results, and of the table as this module made it
 TABLE = "results.csv"
+PICTURES = "pictures"  # folder beside the pages of answers
 MARKS = {question.number: f"{question.number} [{question.marks}]" for question in QUESTIONS}
 COLUMNS = ("submission", "student", *MARKS.values(), "automatic", "out of", "remarks")
 STYLE = """
@@ -210,10 +211,30 @@ def feedback_page(result):
     )
 
 
-def written_page(question, reference, results, folder):
+def save_pictures(result, folder):
+    """Write the plots of a result into a folder; return their names by the number of the question.
+
+    In the pages themselves they would be too many.
+    """
+    names = {}
+    for question, urls in result["pictures"].items():
+        names[question] = []
+        for number, url in enumerate(urls):
+            name = f"{file_name(result['submission'])}-{question}-{number}.png"
+            try:
+                picture = base64.b64decode(url.partition(",")[2], validate=True)
+            except ValueError:  # no picture
+                continue
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / name, picture)
+            names[question].append(name)
+    return names
+
+
+def written_page(question, reference, results):
     """HTML for staff: the rubric once, and then every answer with its pictures.
 
-    Pictures of plots are written into a folder beside the page, since there are many.
+    reference: HTML of the answer of the reference. results: their pictures are names of files.
     """
     points = "".join(f"<li>{html.escape(point)}</li>" for point in question.rubric)
     blocks = [
@@ -223,21 +244,15 @@ def written_page(question, reference, results, folder):
     for result in results:
         cells = result["answers"].get(question.number, [])
         answer = "".join(map(answer_html, cells)) or "<p>(no answer)</p>"
-        shown = []
-        for number, url in enumerate(result["pictures"].get(question.number, [])):
-            name = f"{file_name(result['submission'])}-{question.number}-{number}.png"
-            try:
-                picture = base64.b64decode(url.partition(",")[2], validate=True)
-            except ValueError:
-                continue
-            (folder / "pictures").mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / "pictures" / name, picture)
-            shown.append(f'<img loading="lazy" src="pictures/{html.escape(name)}" alt="a plot">')
+        plots = "".join(
+            f'<img loading="lazy" src="{PICTURES}/{html.escape(name)}" alt="a plot">'
+            for name in result["pictures"].get(question.number, [])
+        )
         student = html.escape(result["student"])
         if result["file"]:
             url = html.escape(Path(result["file"]).as_uri())
             student += f' <small><a href="{url}">{html.escape(result["notebook"])}</a></small>'
-        blocks.append(f"<section><h2>{student}</h2>{answer}{''.join(shown)}</section>")
+        blocks.append(f"<section><h2>{student}</h2>{answer}{plots}</section>")
     return page(f"{question.number} {question.title}", "\n".join(blocks))
 
 
@@ -249,20 +264,21 @@ def write_report(folder, notebook=NOTEBOOK):
 
     notebook: path of the reference, which has the answers. Returns the results. Raises OSError.
     """
-    folder = Path(folder)
-    paths = sorted((folder / JUDGED).glob("*.json"))
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    folder, results = Path(folder), []
+    place = folder / "written_answers"
+    for path in sorted((folder / JUDGED).glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        name = f"{file_name(result['submission'])}.html"
+        write_text(folder / "feedback" / name, feedback_page(result))
+        result["pictures"] = save_pictures(result, place / PICTURES)
+        results.append(result)
     results.sort(key=lambda result: (result["student"], result["submission"]))
     write_table(folder, results)
-    for result in results:
-        path = folder / "feedback" / f"{file_name(result['submission'])}.html"
-        write_text(path, feedback_page(result))
     node = read_notebook(notebook)
     right = answers(node, provided_lines(node))
-    place = folder / "written_answers"
     for question in QUESTIONS:
         if question.is_written:
             reference = "".join(map(answer_html, right[question.number]))
-            text = written_page(question, reference, results, place)
+            text = written_page(question, reference, results)
             write_text(place / f"{question.number}.html", text)
     return results
