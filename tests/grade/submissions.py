@@ -193,6 +193,15 @@ def an_empty_copy_below(notebook):
     return notebook
 
 
+def a_stub_below(notebook):
+    """What students get where no line raises NotImplementedError."""
+    cell = cell_of(REFERENCE, DERIVATIVE)
+    head, _, rest = cell.source.partition("    ### BEGIN SOLUTION\n")
+    stub = nbformat.v4.new_code_cell(head + rest.partition("### END SOLUTION\n")[2])
+    notebook.cells.insert(notebook.cells.index(cell_of(notebook, BACK)), stub)
+    return notebook
+
+
 def markdown_cell(notebook):
     index = notebook.cells.index(cell_of(notebook, GLOVE))
     notebook.cells[index] = nbformat.v4.new_markdown_cell(SOLUTIONS[GLOVE])
@@ -243,7 +252,7 @@ EDITS |= {
     for edit in (
         *(without_outputs, stubs_with_outputs, as_handed_out, without_ids, bare, indented),
         *(methods_in_the_class, split_in_the_function, moved_to_the_top, an_empty_copy_below),
-        markdown_cell,
+        *(markdown_cell, a_stub_below),
     )
 }
 TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

@@ -12,13 +12,14 @@ import textwrap
 from dataclasses import dataclass
 
 from tools.grade.problems import FUNCTIONS
-from tools.notebook import EXPERIMENT, code_cells, grade_id, place_of
+from tools.notebook import EXPERIMENT, Node, code_cells, grade_id, place_of
 
 ANYTHING = "*"  # what a star import defines
 MAX_PIECES = 10  # cells into which one may have been split
 UNREADABLE = (SyntaxError, ValueError, MemoryError, RecursionError)  # for Python's own parser
 CHANGES = {"add", "append", "extend", "insert", "setdefault", "update"}  # methods of a table
 CELL_MAGIC = re.compile(r"\A\s*%%.*")
+SOLUTION = re.compile(r"(?ms)^ *### BEGIN SOLUTION$.*?^ *### END SOLUTION$")
 LIBRARIES = {"autograd", "jax", "tensorflow", "torch"}  # they differentiate by themselves
 LOSSES = {"compute_loss", "loss_GLoVe", "evaluate"}
 # They call a function again and again.
@@ -51,6 +52,12 @@ class Statement:
     def compiled(self):
         tree = ast.Module([self.tree], []) if self.tree else ast.parse(self.text)
         return compile(tree, self.place, "exec")
+
+
+def stubs_of(cells):
+    """Texts of the statements in solution cells, without their solutions."""
+    empty = [Node({**cell, "source": SOLUTION.sub("", cell.source)}) for cell in cells]
+    return [statement.text for statement in read_statements(Node(cells=empty))[0]]
 
 
 def to_json(statements):
@@ -170,24 +177,26 @@ def names_in(code):
 # What a function needs
 
 
-def is_unwritten(statement):
-    """Whether a statement has the line that students are to replace."""
-    return statement.tree is not None and any(
+def is_unwritten(statement, stubs):
+    """Whether a statement is one of the stubs, or has the line that students are to replace."""
+    return statement.text in stubs or any(
         isinstance(node, ast.Raise) and node.exc and "NotImplementedError" in ast.unparse(node.exc)
         for node in ast.walk(statement.tree)
     )
 
 
-def without_empty_copies(statements):
-    """The Statements but for unwritten definitions of functions that an earlier one has written."""
+def without_empty_copies(statements, stubs):
+    """The Statements but for unwritten definitions of functions that an earlier one has written.
+
+    stubs: texts of the functions as they were handed out.
+    """
     kept, written = [], set()
     for statement in statements:
         functions = {name for name in FUNCTIONS if name in statement.defines}
-        if functions and functions <= written and is_unwritten(statement):
-            continue
-        if not is_unwritten(statement):
-            written |= functions
-        kept.append(statement)
+        is_empty = bool(functions) and is_unwritten(statement, stubs)
+        if not (is_empty and functions <= written):
+            kept.append(statement)
+        written |= set() if is_empty else functions
     return kept
 
 

@@ -15,7 +15,7 @@ from tools.common import DATA
 from tools.grade.judge import Reference, judge, judge_function
 from tools.grade.problems import FUNCTIONS
 from tools.grade.sandbox import BUBBLEWRAP, PATIENCE, Limits, run, sandbox_folder
-from tools.grade.statements import read_statements, to_json
+from tools.grade.statements import read_statements, stubs_of, to_json
 from tools.notebook import (
     PLACEHOLDER_UNIS,
     SUBMITTED_NAME,
@@ -119,12 +119,14 @@ def make_grader(sandbox, notebook, data, partially_trained, key_lines, seed=0, c
     path, loaded = data
     few = {k: v[:WINDOWS] if isinstance(v, np.ndarray) else v for k, v in loaded.items()}
     node = read_notebook(notebook)
-    node.cells = [c for c in node.cells if not c.metadata.get("nbgrader", {}).get("solution")]
+    solutions = [c for c in node.cells if c.metadata.get("nbgrader", {}).get("solution")]
+    node.cells = [cell for cell in node.cells if cell not in solutions]
     statements, _ = read_statements(node)
     public = {
         "cells": [cell.source for cell in node.cells if cell.cell_type == "code"],
         "lines": sorted(provided_lines(node)),
         "statements": to_json(statements),
+        "stubs": stubs_of([cell for cell in solutions if cell.cell_type == "code"]),
         "seed": seed,
     }
     contents = {
