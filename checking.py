@@ -1,571 +1,667 @@
-"""Check gradients by finite differences, and print gradients.
+"""Load the data files, check gradients by finite differences, and print gradients.
 
-`check_GLoVe_gradients`, `check_loss_derivative` and `check_gradients` compare what you wrote with
-finite differences of the loss, and say where and how the two differ. `print_gradients` prints the
-entries that go into the write-up. `load_data` and `load_partially_trained` come from `data_files`.
+Two steps judge each array of a gradient. On a small random problem the derivative with respect to
+every entry is measured, so that your array and the right one can be laid side by side. At the size
+of the assignment it is measured along a few random directions, in which all entries change at once.
 
 Letters: V words in the vocabulary, N words in a window, D entries in an embedding, H hidden units,
 B windows in a batch.
 """
 
+import collections
 import copy
-import dataclasses
+import functools
+import linecache
+import os
+import pickle
+import re
+import sys
+import traceback
 
 import numpy as np
 
-from data_files import (  # noqa: F401 -- the notebook finds the loading here
-    PARAMETERS,
-    DataFileError,
-    array_problem,
-    load_data,
-    load_partially_trained,
-    require_array,
-    require_parameters,
-)
-
-STEP = 2.0**-11
-TOLERANCE = 1e-7  # of the largest of the derivatives along the directions
-DIRECTIONS = 3
-NOISE = 1e-10  # of the loss: what subtraction leaves where the loss does not change
-SAME_FACTOR = 1e-5  # relative difference of factors that count as one
 SEED = 0
-GLOVE_WORDS, GLOVE_DIM = 9, 4  # of the problem on which `grad_GLoVe` is checked
-TINY = np.finfo(np.float64).tiny  # stands for a probability that underflowed
+STEPS = 2.0 ** -np.arange(9, 27, 2)  # of finite differences
+TOLERANCE = 1e-7  # of the largest derivative of an array, beside the error that is measured
+LOOP = 7  # times that a line runs in a loop over positions or parameters, which may be
+TINY = 1e-200  # no logarithm is taken of a smaller probability
+SMALL_VOCAB = ["[MASK]", *"the cat saw a dog and ran far".split()]
 
 
-class GradientCheckError(AssertionError):
-    """A gradient is wrong, or not written yet; the message says which, where and how."""
+class ShownAlone:
+    """An exception of which a notebook shows the message without the frames above it."""
+
+    def _render_traceback_(self):
+        return [str(self)]
 
 
-def derivative_along(function, point, direction, step=STEP):
-    """Derivative of function(point + s * direction) at s = 0, by finite differences.
+class DataFileError(ShownAlone, ValueError):
+    """A data file is missing, damaged, unsafe or inconsistent; the message says what to do."""
 
-    Two central differences are combined so that the leading terms of their errors cancel
-    (Richardson's extrapolation). A large step leaves higher terms, a small one rounding errors.
-    `python -m tests.step_table` measures both on ten networks of the size of the assignment,
-    relative to the largest of the derivatives along the directions:
 
-    step      error if all is right   error if one entry is wrong by 1 %
-    2**-3     1e-01                   5e-04
-    2**-7     5e-06                   2e-04
-    2**-9     2e-08                   2e-04
-    2**-11    7e-11                   2e-04
-    2**-13    2e-10                   2e-04
-    2**-15    9e-10                   2e-04
-    2**-20    2e-08                   2e-04
+class GradientCheckError(ShownAlone, AssertionError):
+    """A gradient is wrong or missing; the message says which, where and how."""
 
-    The first column is a maximum over networks and tensors, the second a minimum; 1 % is of the
-    largest entry. `STEP` is where the first is smallest, and `TOLERANCE` lies halfway between the
-    two, a factor of at least 1400 from either: no platform rounds that differently, and an entry
-    that is wrong by 1e-5 of the largest still shows. Along any direction the loss of GLoVe is a
-    polynomial of degree 4, for which the formula is exact.
+
+# Loading
+
+
+def plain_dtype(code, *_):
+    """Stands for `np.dtype` in a pickle: numbers and text, no pointers to objects."""
+    if not re.fullmatch(r"[iu][1248]|f[248]|U\d+", code):
+        raise pickle.UnpicklingError(f"it holds an array of dtype {code}")
+    return np.dtype(code, copy=True)  # a copy, as the pickle goes on to set its byte order
+
+
+class SafeUnpickler(pickle.Unpickler):
+    """Loads built-in containers, text, numbers and arrays; pickles can call only what is here."""
+
+    allowed = {
+        "numpy.core.multiarray._reconstruct": np.zeros(1).__reduce__()[0],
+        "numpy.core.multiarray.scalar": np.float64().__reduce__()[0],
+        "numpy.core.numeric._frombuffer": np.zeros(1).__reduce_ex__(5)[0],
+        "numpy.ndarray": np.ndarray,
+        "numpy.dtype": plain_dtype,
+        "_codecs.encode": lambda text, encoding: text.encode("latin1"),  # bytes in protocol 2
+    }
+
+    def find_class(self, module, name):
+        wanted = f"{module}.{name}".replace("numpy._core", "numpy.core")  # the name since NumPy 2
+        if wanted not in self.allowed:
+            raise pickle.UnpicklingError(f"it asks for {wanted}, which no data file needs")
+        return self.allowed[wanted]
+
+
+def require_array(error, name, value, shape, kinds, low=-np.inf, high=np.inf):
+    """The value, if it is an array of finite numbers from low to high; or raises error(text).
+
+    A None in `shape` stands for any length; `kinds` holds letters of `np.dtype.kind`.
     """
-
-    def central(h):
-        return (function(point + h * direction) - function(point - h * direction)) / (2 * h)
-
-    return (4 * central(step / 2) - central(step)) / 3
-
-
-@dataclasses.dataclass
-class _Tensor:
-    """One tensor on trial: the gradient that a function returned, against the loss itself.
-
-    They are compared along a few random directions in the space of all entries of the tensor. Every
-    entry takes part in each direction, so that a single wrong one shows.
-    """
-
-    function: str  # for messages, like the next
-    name: str
-    claim: object  # the gradient that was returned
-    point: np.ndarray  # where it is taken, float64
-    loss: callable  # from such an array to a float
-    # The rest serves explanations.
-    sizes: dict  # lengths that a mean may have been taken over, by name
-    earlier: object = None  # what the function returned for another problem
-    regions: dict = dataclasses.field(default_factory=dict)  # boolean arrays, parts of the tensor
-    labels: tuple = ()  # what the indices stand for, a list (or nothing) an axis
-    on_symmetric: "_Tensor" = None  # this tensor where the residual is a symmetric matrix
-    question: str = ""  # to ask if it is right there
-
-    def __post_init__(self):
-        self.problem = self.allowed = None  # `is_right` sets them, `explain` needs them
-        random = np.random.RandomState(SEED)  # its own, so that no other use of chance matters
-        shape = (DIRECTIONS, *self.point.shape)
-        # Lengths between 1 and 2: no entry is left out, and equal errors do not cancel.
-        self.directions = random.choice([-1.0, 1.0], shape) * random.uniform(1, 2, shape)
-        self.regions = {k: np.broadcast_to(v, shape[1:]) for k, v in self.regions.items()}
-
-    def compare(self, part=True, directions=DIRECTIONS):
-        """Claimed and measured derivatives along the directions, moving a part of the tensor."""
-        steps = self.directions[:directions] * part
-        with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN are never allowed
-            claimed = np.array([np.sum(self.claim * step) for step in steps])
-        return claimed, np.array([derivative_along(self.loss, self.point, step) for step in steps])
-
-    def is_allowed(self, differences):
-        return bool(np.all(np.abs(differences) <= self.allowed))
-
-    def is_right(self):
-        """Judge the claim, as an array first and then by its values."""
-        self.problem = array_problem(self.claim, self.point.shape, "f")
-        if self.claim is None:
-            self.problem = "None, as a function without `return` gives it", "a NumPy array"
-        if self.problem is None and self.claim.dtype != self.point.dtype:
-            self.problem = f"dtype {self.claim.dtype}", f"{self.point.dtype}, as the parameters"
-        if self.problem:
-            return False
-        claimed, measured = self.compare()
-        if not np.isfinite(measured).all():
-            raise GradientCheckError(f"The loss is not finite, so {self.name} cannot be checked.")
-        self.allowed = TOLERANCE * np.abs(measured).max() + NOISE * abs(self.loss(self.point))
-        return self.is_allowed(claimed - measured)
-
-    # The rest explains a failure.
-
-    def explain(self):
-        title = f"{self.function}: {self.name} is wrong."
-        if self.problem:
-            return f"{title}\nFound {self.problem[0]}; expected {self.problem[1]}."
-        index = self.worst_entry()
-        yours, numerical = self.entry(index)
-        ratio = f"{yours / numerical + 0.0:.8g}" if abs(numerical) > self.allowed else "undefined"
-        place = "".join(f", {names[i]}" for names, i in zip(self.labels, index) if names)
-        text = (
-            f"{title}\nEntry {list(index)}{place}: yours {yours:.8g}, finite difference "
-            f"{numerical:.8g}, ratio {ratio}."
-        )
-        hypothesis = self.hypothesis(index)
-        return text + f"\nIt looks as if {hypothesis}" if hypothesis else text
-
-    def entry(self, index):
-        """The claim and the finite difference for one entry, neither of them -0."""
-        direction = np.zeros_like(self.point)
-        direction[index] = 1
-        return self.claim[index] + 0.0, derivative_along(self.loss, self.point, direction) + 0.0
-
-    def worst_entry(self):
-        """Index of a wrong entry, found by halving, or of the largest, whichever is further off."""
-
-        def error_within(entries):
-            part = np.zeros(self.point.size, bool)
-            part[entries] = True
-            claimed, measured = self.compare(part.reshape(self.point.shape), directions=1)
-            return abs(claimed - measured)
-
-        suspects = np.arange(self.point.size)
-        while len(suspects) > 1:  # keep the half whose derivative is further off
-            suspects = max(np.array_split(suspects, 2), key=error_within)
-        candidates = [
-            tuple(map(int, np.unravel_index(number, self.point.shape)))
-            for number in (suspects[0], np.abs(self.claim).argmax())
-        ]
-        return max(candidates, key=lambda index: abs(np.subtract(*self.entry(index))))
-
-    def hypothesis(self, index):
-        """What the wrong entries have in common, as a sentence; empty if nothing was found."""
-        everywhere = np.ones(self.point.shape, bool)
-        if np.any(self.claim) and np.array_equal(self.claim, self.earlier):
-            return "your values stay the same when all the arguments change."
-        if manner := self.manner(everywhere):
-            return f"your values {manner}."
-        transposed = self.claim.reshape(self.point.shape[::-1]).T
-        if dataclasses.replace(self, claim=transposed).is_right():
-            return "your values are those of the transposed matrix."
-        for name, part in self.parts(index):
-            claimed, measured = self.compare(~part)
-            # "Only here" means something if there is a gradient elsewhere, and it is right.
-            if self.is_allowed(claimed - measured) and not self.is_allowed(measured):
-                manner = part.sum() > 1 and self.manner(part)
-                there = f": your values there {manner}" if manner else ""
-                return f"only {name} is wrong{there}."
-        for name, part in self.regions.items():
-            there, elsewhere = self.claim[part], self.claim[~part]
-            is_swapped = there.any() and not elsewhere.all()
-            is_swapped &= not (there.all() and elsewhere.any())
-            if is_swapped and not self.compare(part)[1].any():
-                return (
-                    f"{name} is not 0, although the loss does not depend on it, while other values "
-                    "are 0. Are positions or words mixed up?"
-                )
-        if self.on_symmetric:
-            claim, where = self.on_symmetric.claim, "only where the residual is a symmetric matrix"
-            for factor, manner in ((1, "right"), (2, "half of the finite differences")):
-                if dataclasses.replace(self.on_symmetric, claim=factor * claim).is_right():
-                    return f"your values are {manner} {where}. {self.question}"
-        return ""
-
-    def parts(self, index):
-        """Pairs (name, boolean array) of what may be wrong on its own, small parts first."""
-        at_entry = np.zeros(self.point.shape, bool)
-        at_entry[index] = True
-        yield f"entry {list(index)}", at_entry
-        for axis, name in enumerate(("row", "column") if at_entry.ndim == 2 else ()):
-            along = at_entry.any(axis=1 - axis, keepdims=True)
-            yield f"{name} {index[axis]}", np.broadcast_to(along, at_entry.shape)
-        yield from self.regions.items()
-
-    def manner(self, part):
-        """How claim and finite differences differ within a part; empty if it is not simple."""
-        if not np.any(self.claim * part):
-            return "are all 0"
-        claimed, measured = self.compare(part)
-        if not measured.any():
-            return "are not 0, although the loss does not depend on them"
-        factor = claimed @ measured / (measured @ measured)
-        is_multiple = np.all(np.abs(claimed - factor * measured) <= SAME_FACTOR * np.abs(claimed))
-        if is_multiple and abs(factor - 1) > SAME_FACTOR:  # else the values differ in few places
-            if abs(factor + 1) < SAME_FACTOR:
-                return "have the opposite sign"
-            over = [size for size, n in self.sizes.items() if abs(factor * n - 1) < SAME_FACTOR]
-            mean = f", 1 / {over[0]}, as if a mean were taken in place of a sum" if over else ""
-            return f"are {factor:.6g} times the finite differences{mean}"
-        return ""
+    expected = f"shape {str(shape).replace('None', 'any')}"
+    if type(value) is not np.ndarray:
+        found = "None" if value is None else f"an object of type {type(value).__name__}"
+        problem = f"found {found}; expected an array of {expected}"
+    elif value.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, value.shape)):
+        problem = f"found shape {value.shape}; expected {expected}"
+    elif value.dtype.kind not in kinds:
+        numbers = "floating-point numbers" if kinds == "f" else "whole numbers"
+        problem = f"found dtype {value.dtype}; expected {numbers}"
+    elif value.size == 0 or not np.isfinite(value).all():
+        n = np.sum(~np.isfinite(value))
+        problem = f"found {value.size} entries, {n} NaN or infinite; expected finite numbers"
+    elif value.min() < low or value.max() > high:
+        problem = f"found values from {value.min()} to {value.max()}; expected {low} to {high}"
+    else:
+        return value
+    raise error(f"{name}: {problem}.")
 
 
-def _print_verdicts(tensors):
-    """Judge the tensors, print a row for each, and return those that are wrong."""
-    wrong = []
-    for tensor in tensors:
-        is_right = tensor.is_right()
-        wrong += [] if is_right else [tensor]
-        print(f"  {tensor.name:<24}{tensor.point.shape!s:<14}{'right' if is_right else 'WRONG'}")
-    return wrong
+def load_dict(path, keys):
+    """The pickled dict at `path`, with these keys, and a function that makes errors about it."""
 
+    def error(text):
+        return DataFileError(f"{path}: {text} Get the files of the assignment again, all together.")
 
-def _conclude(wrong):
-    """Raise `GradientCheckError` if any tensor is wrong, and explain the first of them."""
-    if wrong:
-        text = wrong[0].explain()
-        if others := ", ".join(tensor.name for tensor in wrong[1:]):
-            text += f"\nBegin there. Also wrong, perhaps for the same reason: {others}."
-        raise GradientCheckError(text)
-
-
-def _arrays(values):
-    """The arrays among values by name, and those inside objects."""
-    for name, value in values.items():
-        if isinstance(value, np.ndarray):
-            yield name, value
-        elif hasattr(value, "__dict__"):
-            yield from _arrays({f"{name}.{field}": part for field, part in vars(value).items()})
-
-
-def _call(name, function, watched, **arguments):
-    """A copy of function(*arguments), if it is written and changes no array that it can see."""
-    before = copy.deepcopy(dict(_arrays(arguments | watched)))
     try:
-        if function is None:  # the cell that adds it to the class was not run
-            raise NotImplementedError
-        result = function(*arguments.values())
-    except NotImplementedError:
-        raise GradientCheckError(
-            f"{name} is not written yet, or still contains the line raise NotImplementedError(...)."
-            " Write it, run its cell, and then this one again."
+        with open(path, "rb") as file:
+            found = SafeUnpickler(file, encoding="latin1").load()  # the encoding is for Python 2
+    except OSError as problem:
+        raise DataFileError(
+            f"{path}: cannot be read from the folder {os.getcwd()} ({problem.strerror}). Put the "
+            "files of the assignment beside the notebook, and start the notebook in their folder."
         ) from None
-    after = dict(_arrays(arguments | watched))
-    if changed := [k for k in before if not np.array_equal(before[k], after.get(k))]:
+    except Exception as problem:  # damaged bytes can make an unpickler raise anything
+        reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
+        raise error(f"found what cannot be loaded ({reason}); expected a pickled dict.") from None
+    if missing := [key for key in keys if not (isinstance(found, dict) and key in found)]:
+        found = f"a {type(found).__name__} without {', '.join(missing)}"
+        raise error(f"found {found}; expected a dict with {', '.join(keys)}.")
+    vocab = found["vocab"]
+    is_text = isinstance(vocab, list) and all(isinstance(word, str) for word in vocab)
+    if not is_text or vocab[:1] != ["[MASK]"] or len(set(vocab)) < max(2, len(vocab)):
+        found = f"a {type(vocab).__name__} that begins {str(vocab)[:40]!r}"
+        raise error(f"vocab: found {found}; expected a list of different str, the first [MASK].")
+    return found | {"vocab": [str(word) for word in vocab]}, error
+
+
+def load_data(path="data.pk"):
+    """Load the windows of the corpus; raises `DataFileError`.
+
+    Returns a dict: `vocab`, a list of V str, and `train_inputs`, `valid_inputs` and `test_inputs`,
+    int32 (n, N), word indices from 1 to V - 1. `train_targets`, `valid_targets` and `test_targets`
+    are the same array objects, since the words to predict are those of the window.
+    """
+    names = ["train_inputs", "valid_inputs", "test_inputs"]
+    found, error = load_dict(path, ["vocab", *names])
+    data, N = {"vocab": found["vocab"]}, None
+    for name in names:
+        require_array(error, name, found[name], (None, N), "iu", 1, len(found["vocab"]) - 1)
+        data[name] = data[name.replace("inputs", "targets")] = found[name].astype(np.int32)
+        N = data[name].shape[1]
+    return data
+
+
+def parameter_shapes(N, V, D, H):
+    """Shapes by name, from the output backwards: a mistake in one can spoil those after it."""
+    return {
+        "output_bias": (N * V,),
+        "hid_to_output_weights": (N * V, H),
+        "hid_bias": (H,),
+        "embed_to_hid_weights": (H, N * D),
+        "word_embedding_weights": (V, D),
+    }
+
+
+PARAMETERS = tuple(parameter_shapes(1, 1, 1, 1))
+
+
+def load_partially_trained(path="partially_trained.pk", vocab=None):
+    """Load the parameters of the partially trained network; raises `DataFileError`.
+
+    Returns a dict: `vocab`, a list of V str, which has to equal the argument if that is given, and
+    float64 arrays `word_embedding_weights` (V, D), `embed_to_hid_weights` (H, N D), `hid_bias`
+    (H,), `hid_to_output_weights` (N V, H) and `output_bias` (N V,).
+    """
+    found, error = load_dict(path, ["vocab", *PARAMETERS])
+    if vocab is not None and list(vocab) != found["vocab"]:
+        raise error("vocab: found other words than in the data file; expected the same.")
+    *_, to_hidden, embedding = PARAMETERS
+    H, ND = require_array(error, to_hidden, found[to_hidden], (None, None), "f").shape
+    _, D = require_array(error, embedding, found[embedding], (None, None), "f").shape
+    for name, shape in parameter_shapes(ND // D, len(found["vocab"]), D, H).items():
+        found[name] = require_array(error, name, found[name], shape, "f").astype(np.float64, "C")
+    return {name: found[name] for name in ("vocab", *PARAMETERS)}
+
+
+def frozen(array):
+    """The array, read-only, so that a change in place stops at the student's own line."""
+    array.flags.writeable = False
+    return array
+
+
+# Finite differences, and what wrong values have to do with them
+#
+# A problem is a `GLoVe` or a `Batch`. It has points, by name the arrays in which the gradient is
+# taken; loss(name, array), the loss with an array in the place of a point; sizes, by name; title,
+# in front of names; if it is small, rows, by name how those of its map are called, and counts, of
+# lines that ran; and a question, if values that are right for it alone lead to one.
+
+
+def derivative_along(function, point, direction):
+    """Derivative of function(point + s * direction) at s = 0, and how far off it may be.
+
+    Central differences at two steps are combined so that the leading terms of their errors cancel
+    (Richardson's extrapolation). A large step leaves higher terms, a small one rounding errors, and
+    where the best lies between depends on the function. So the step goes down `STEPS` until two
+    results agree; if none do, the two that agree best count.
+    """
+    best, best_error = np.nan, np.inf
+    central = result = np.nan
+    for step in STEPS:
+        coarse, earlier = central, result
+        above, below = function(point + step * direction), function(point - step * direction)
+        central = (above - below) / (2 * step)
+        result = central + (central - coarse) / 15  # a quarter of the step: 15 = 4**2 - 1
+        error = abs(result - earlier) + 2.0**-50 * abs(above) / step  # the second is rounding
+        if error < best_error:
+            best, best_error = result, error
+        if best_error <= 1e-9 * abs(best):
+            break
+    return best, best_error
+
+
+def compare(problem, name, values):
+    """Derivatives by the values, measured ones, and which of the two agree.
+
+    On a small problem these are arrays like the values, else derivatives along three directions.
+    """
+    point, loss = problem.points[name], functools.partial(problem.loss, name)
+    if problem.rows:
+        shape, directions = point.shape, np.eye(point.size).reshape(-1, *point.shape)
+    else:  # no entry is left out, and equal errors do not cancel
+        shape, random = (3,), np.random.RandomState(SEED)
+        directions = random.choice([-1.0, 1.0], (3, *point.shape))
+        directions *= random.uniform(1, 2, directions.shape)
+    measured = [derivative_along(loss, point, direction) for direction in directions]
+    right, errors = np.transpose(measured).reshape(2, *shape)
+    if not np.isfinite(right).all():
+        raise GradientCheckError(f"The loss is not finite, so {name} cannot be checked.")
+    with np.errstate(over="ignore", invalid="ignore"):  # nothing is right that overflows
+        yours = np.array([np.sum(values * direction) for direction in directions]).reshape(shape)
+        allowed = TOLERANCE * np.abs(right).max() + 10 * errors
+        return yours, right, np.abs(yours - right) <= allowed
+
+
+def relation(values, right, sizes):
+    """What wrong values have to do with the right ones, as a sentence; empty if nothing simple.
+
+    sizes: by name, lengths over which a mean may have been taken in place of a sum.
+    """
+
+    def are_right(values, factor=1.0):
+        return np.all(np.abs(values - factor * right) <= 1e-6 * abs(factor) * np.abs(right).max())
+
+    if not values.any():
+        return "Your values are all 0."
+    with np.errstate(all="ignore"):
+        factor = np.sum(values * right) / np.sum(right**2)
+        if np.isfinite(factor) and are_right(values, factor) and abs(factor - 1) > 1e-5:
+            if abs(factor + 1) < 1e-5:
+                return "Your values have the opposite sign."
+            means = [name for name, size in sizes.items() if abs(factor * size - 1) < 1e-5]
+            mean = f", 1 / {means[0]}, as if a mean were taken, not a sum" if means else ""
+            return f"Your values are the right ones times {factor:.6g}{mean}."
+        if right.ndim == 2 and are_right(values.reshape(right.shape[::-1]).T):
+            return "Your values are those of the transposed matrix."
+    return ""
+
+
+def draw_map(is_right, rows, N):
+    """Lines with a sign for each entry, in a block for each of N positions if there are any."""
+    rows = rows if max(is_right.shape[1:], default=1) > 1 else [""]
+    grid = is_right.T if is_right.shape[-1] == len(rows) else is_right.reshape(len(rows), -1)
+    n_blocks, width = 1 if grid.shape[1] % N else N, max(map(len, rows))
+    blocks = np.where(grid, ".", "x").reshape(len(rows), n_blocks, -1)
+    positions = ", in a block for each position" if n_blocks > 1 else ""
+    title = f"Right (.) and wrong (x) entries on a small random problem{positions}:"
+    return [title, *(f"  {k:<{width}}  {' '.join(map(''.join, b))}" for k, b in zip(rows, blocks))]
+
+
+def explain(problem, name, values, other=None, earlier=None):
+    """Why values are wrong, in several lines; empty if they are right.
+
+    values: an array, or an exception that stands for it. other, earlier: another problem and the
+    values for it, which serve explanations.
+    """
+    if isinstance(values, Exception):
+        return str(values)
+    yours, right, is_right = compare(problem, name, values)
+    if is_right.all():
+        return ""
+    worst = np.unravel_index(np.abs(yours - right).argmax(), right.shape)
+    place = f"Entry {[*map(int, worst)]}" if problem.rows else "Along a random direction"
+    hint = relation(yours, right, problem.sizes)
+    if values.any() and np.array_equal(values, earlier):
+        hint = "Your values stay the same when all the arguments change."
+    if not hint and other and other.question and isinstance(earlier, np.ndarray):
+        for factor, manner in ((1, "right"), (0.5, "half of the right ones")):
+            if not explain(other, name, earlier / factor):
+                hint = f"Your values are {manner} {other.question}"
+    lines = [
+        f"{problem.title}{name} is wrong.",
+        f"{place}: yours {yours[worst] + 0.0:.8g}, finite difference {right[worst] + 0.0:.8g}.",
+        *([hint] if hint else []),
+    ]
+    if problem.rows:
+        lines += draw_map(is_right, problem.rows[name], problem.sizes.get("N", 1))
+    return "\n".join(lines)
+
+
+# Asking a student's function, and judging the answer
+
+Verdict = collections.namedtuple("Verdict", "name shape text remark")  # text: empty if it is right
+
+
+def call(name, function, counts, *arguments, watched=()):
+    """A copy of function(*arguments); raises `GradientCheckError` if it is missing or fails.
+
+    counts: a `Counter` of how often each (file, line) of the function is reached, or None.
+    watched: objects whose attributes the function must not replace.
+    """
+    if function is None:
         raise GradientCheckError(
-            f"{name} changed {' and '.join(changed)} in place. The caller still needs the old "
-            "values: write results into new arrays."
+            f"The model has no method {name}.\nRun the cell that defines it, and then this one. "
+            "Do so again whenever you have run the cell of `class Model`."
         )
+    before = [(owner, key, value) for owner in watched for key, value in vars(owner).items()]
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    trace_before = sys.gettrace()
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename == file:
+            counts[file, frame.f_lineno] += event == "line"
+            return trace
+
+    try:
+        if counts is not None:
+            sys.settrace(trace)
+        result = function(*arguments)
+    except NotImplementedError:
+        text = f"{name} is not written yet. Write it, run its cell, and then this one."
+        raise GradientCheckError(text) from None
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        frame = ([f for f in frames if f.filename == file] or frames)[-1]
+        text = f"{name} stops in line {frame.lineno}:\n    {frame.line}"
+        text += f"\n{type(error).__name__}: {error}"
+        if "read-only" in str(error):
+            text += "\nThe caller still needs this array: write the result into a new one."
+        raise GradientCheckError(text) from error
+    finally:
+        sys.settrace(trace_before)
+    if replaced := [key for owner, key, value in before if getattr(owner, key, None) is not value]:
+        raise GradientCheckError(f"{name} replaces {', '.join(replaced)}, which the caller needs.")
     return copy.deepcopy(result)
 
 
-def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe):
-    """Check `grad_GLoVe` by finite differences of `loss_GLoVe` on a small problem, in both models.
+def values_of(problem, ask, names):
+    """What ask(problem) returns, by name; an exception in the place of what cannot be compared."""
+    try:
+        values = ask(problem)
+    except GradientCheckError as error:
+        return dict.fromkeys(names, error)
+    shapes = {name: problem.points[name].shape for name in names}
+    for name in names:
+        array, title = values[name], f"{problem.title}{name} is wrong"
+        try:
+            require_array(GradientCheckError, title, array, shapes[name], "f")
+            if array.dtype != np.float64:
+                raise GradientCheckError(f"{title}: found {array.dtype}; expected float64.")
+        except GradientCheckError as error:
+            others = [k for k in names if shapes[k] == getattr(array, "shape", 0) != shapes[name]]
+            order = f"\n{others[0]} has that shape: are they in another order?" if others else ""
+            values[name] = GradientCheckError(f"{error}{order}")
+    return values
+
+
+def judge(ask, names, other, small, full):
+    """Verdicts on the arrays that ask(problem) returns by name, a list.
+
+    other, small, full: two small random problems and one of the size of the assignment. The other
+    comes first, so that what keeps results of earlier calls is never right by chance.
+    """
+    earlier, values, values_full = (values_of(p, ask, names) for p in (other, small, full))
+    loop, verdicts = "", []
+    for (file, line), count in sorted(small.counts.items(), reverse=True):
+        source = linecache.getline(file, line).strip()
+        if count > LOOP and re.search(r"\b(for|while)\b", source):
+            loop = f"Remark: line {line} is a loop, where NumPy needs none: {source}"
+    for name in names:
+        text = explain(small, name, values[name], other, earlier[name])
+        text_full, remark = explain(full, name, values_full[name]), loop
+        if isinstance(values[name], np.ndarray):
+            if text and not text_full:
+                text += "\nAt the assignment's size it is right. Is a size written as a number?"
+            elif text_full and not text:
+                text = f"{text_full}\nOn a small problem of other sizes it is right."
+        elif not text_full:
+            remark = "Remark: right at these sizes only. Is one of them written as a number? On a "
+            text, remark = "", f"{remark}smaller problem\n{text}"
+        elif isinstance(values_full[name], Exception):
+            text = text_full
+        else:
+            text = f"{text_full}\nOn a small problem of other sizes {text}"
+        verdicts.append(Verdict(name, full.points[name].shape, text, remark))
+    return verdicts
+
+
+def report(judged):
+    """Print a row for each array, and raise `GradientCheckError` if any is not right.
+
+    judged: lists of verdicts by title. The first array that is not right is explained.
+    """
+    texts = []
+    for title, verdicts in judged.items():
+        print(title)
+        for verdict in verdicts:
+            status = "WRONG" if verdict.text else "right"
+            print(f"  {verdict.name:<24}{verdict.shape!s:<14}{status}")
+        wrong = [verdict for verdict in verdicts if verdict.text]
+        if wrong:
+            also = [verdict.name for verdict in wrong if verdict.text != wrong[0].text]
+            texts.append(wrong[0].text + (f"\nAlso wrong: {', '.join(also)}." if also else ""))
+        elif remarks := dict.fromkeys(verdict.remark for verdict in verdicts if verdict.remark):
+            print(*remarks, sep="\n")
+    if texts:
+        raise GradientCheckError("\n".join([texts[0], *(t.splitlines()[0] for t in texts[1:])]))
+
+
+# GLoVe
+
+
+class GLoVe:
+    """Random arguments of `loss_GLoVe`; with a question, such that the residuals are symmetric."""
+
+    def __init__(self, loss_GLoVe, grad_GLoVe, model, V, d, seed, is_small=True, question=""):
+        self.loss_GLoVe, self.grad_GLoVe, self.question = loss_GLoVe, grad_GLoVe, question
+        self.title, self.counts = f"{model} model: ", collections.Counter() if is_small else None
+        random = np.random.RandomState(seed)
+        W, W_tilde = map(frozen, random.randn(2, V, d))
+        b, b_tilde = map(frozen, random.randn(2, V, 1))
+        second, b_second = (W, b) if model == "symmetric" else (W_tilde, b_tilde)
+        residuals = random.randn(V, V)
+        residuals = residuals + residuals.T if question else residuals
+        self.log_co_occurrence = frozen(W @ second.T + b + b_second.T - residuals)
+        self.points = dict(grad_W=W, grad_W_tilde=W_tilde, grad_b=b, grad_b_tilde=b_tilde)
+        self.names = tuple(self.points)
+        if model == "symmetric":
+            del self.points["grad_W_tilde"], self.points["grad_b_tilde"]
+        self.sizes = {"V": V, "(V V)": V * V}
+        self.rows = dict.fromkeys(self.names, [f"word {i}" for i in range(V)]) if is_small else None
+
+    def arguments(self, **changed):
+        """The five arguments of the functions, some of them changed."""
+        return *map((self.points | changed).get, self.names), self.log_co_occurrence
+
+    def loss(self, name, array):
+        return float(self.loss_GLoVe(*self.arguments(**{name: array})))
+
+    def gradient(self):
+        function, title, names = self.grad_GLoVe, self.title, ", ".join(self.names)
+        value = call("loss_GLoVe", self.loss_GLoVe, self.counts, *self.arguments())
+        if not isinstance(value, (int, float, np.number)):
+            raise GradientCheckError(f"loss_GLoVe returns a {type(value).__name__}, not a number.")
+        given = "" if "grad_b_tilde" in self.points else ", given None for W_tilde and b_tilde,"
+        result = call(f"{title}grad_GLoVe{given}", function, self.counts, *self.arguments())
+        if not isinstance(result, (tuple, list)) or len(result) != 4:
+            is_several = isinstance(result, (tuple, list))
+            found = f"{len(result)} values" if is_several else f"a {type(result).__name__}"
+            raise GradientCheckError(f"{title}grad_GLoVe returns {found}; expected {names}.")
+        for name, value in zip(self.names, result):
+            if value is not None and name not in self.points:
+                raise GradientCheckError(f"{title}found a value for {name}; expected None.")
+        return dict(zip(self.names, result))
+
+
+def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=251):
+    """Check `grad_GLoVe` by finite differences of `loss_GLoVe`, in both models.
 
     Both are functions of W (V, d), W_tilde (V, d) or None, b (V, 1), b_tilde (V, 1) or None, and
     log_co_occurrence (V, V), all float64. One returns the loss, the other the gradients of the
     first four, None where the argument is None. Raises `GradientCheckError`.
     """
-    print(f"a random problem with {GLOVE_WORDS} words, d = {GLOVE_DIM}")
-    for model, question in {
-        "asymmetric": "Are rows and columns exchanged?",
-        "symmetric": "Does each parameter collect a gradient from both of its roles?",
-    }.items():
-        print(f"grad_GLoVe, {model} model")
-        easy, tensors, easy_again = (
-            _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual)
-            for has_symmetric_residual in (True, False, True)
-        )
-        for name, tensor in tensors.items():
-            tensor.earlier = easy[name].claim
-            tensor.on_symmetric, tensor.question = easy_again[name], question
-        _conclude(_print_verdicts(tensors.values()))
+    judged = {}
+    question = "where the residuals form a symmetric matrix: is a transpose missing, or wrong?"
+    for model in ("asymmetric", "symmetric"):
+        problem = functools.partial(GLoVe, loss_GLoVe, grad_GLoVe, model)
+        other, small = problem(9, 4, SEED + 1, question=question), problem(9, 4, SEED)
+        full = problem(vocab_size, 16, SEED, is_small=False)
+        title = f"grad_GLoVe, {model} model"
+        judged[title] = judge(GLoVe.gradient, tuple(small.points), other, small, full)
+    report(judged)
 
 
-def _GLoVe_tensors(loss_GLoVe, grad_GLoVe, model, has_symmetric_residual):
-    """The tensors of a random problem, by name."""
-    problem = _GLoVe_problem(model, has_symmetric_residual)
-    value = _call("loss_GLoVe", loss_GLoVe, {}, **problem)
-    if not isinstance(value, (int, float, np.floating)):
-        raise GradientCheckError(f"loss_GLoVe returns {str(value)[:40]}...; expected a number.")
-    result = _call("grad_GLoVe", grad_GLoVe, {}, **problem)
-    if not isinstance(result, (tuple, list)) or len(result) != 4:
-        raise GradientCheckError(
-            f"grad_GLoVe returns {str(result)[:40]}...; expected four gradients, grad_W, "
-            "grad_W_tilde, grad_b and grad_b_tilde."
-        )
-    V = len(problem["W"])
-    sizes, tensors = {"V": V, "(V V)": V * V}, {}
-    for argument, claim in zip(list(problem)[:4], result, strict=True):
-
-        def loss(array, argument=argument):
-            return float(loss_GLoVe(*(problem | {argument: array}).values()))
-
-        name, point = f"grad_{argument}", problem[argument]
-        if point is not None:
-            tensors[name] = _Tensor("grad_GLoVe", name, claim, point, loss, sizes)
-        elif claim is not None:
-            raise GradientCheckError(
-                f"{name}: found a value in the symmetric model; expected None."
-            )
-    return tensors
+# The network
 
 
-def _GLoVe_problem(model, has_symmetric_residual):
-    """Random arguments of `loss_GLoVe`, by name and in order."""
-    random = np.random.RandomState(SEED + has_symmetric_residual)
-    V, d = GLOVE_WORDS, GLOVE_DIM
-    W, W_tilde = random.randn(2, V, d)
-    b, b_tilde = random.randn(2, V, 1)
-    residual = random.randn(V, V)
-    if has_symmetric_residual:
-        residual += residual.T
-    W_used, b_used = (W, b) if model == "symmetric" else (W_tilde, b_tilde)
-    log_co_occurrence = W @ W_used.T + b + b_used.T - residual
-    if model == "symmetric":
-        W_tilde = b_tilde = None
-    return dict(W=W, W_tilde=W_tilde, b=b, b_tilde=b_tilde, log_co_occurrence=log_co_occurrence)
+class Batch:
+    """A masked batch, what a model computes for it, and the questions to a student's methods."""
+
+    title = question = ""
+
+    def __init__(self, model, params, vocab, words, mask, seed):
+        (B, N), V = words.shape, len(vocab)
+        params = {name: frozen(np.array(params[name], np.float64)) for name in PARAMETERS}
+        self.model = type(model)(type(model.params)(**params), list(vocab))
+        self.words, self.mask = words.astype(int), mask.astype(int)
+        self.inputs = frozen(self.words * (1 - self.mask))  # (B, N), 0 at the hidden words
+        self.targets = frozen(self.model.indicator_matrix(self.words * self.mask))  # (B, N V)
+        self.target_mask = frozen(self.mask[:, :, np.newaxis].astype(np.float64))  # (B, N, 1)
+        self.activations = self.model.compute_activations(self.inputs)
+        for layer in vars(self.activations).values():
+            frozen(layer)
+        self.y = self.activations.output_layer
+        self.points = params | {"loss_derivative": np.log(np.maximum(self.y, TINY))}
+        self.sizes = {"B": B, "N": N, "(B N)": B * N, "V": V}
+        self.rows = self.counts = None
+        # C stands for the derivative of the loss: its rows sum to 0 in the chunk of the masked
+        # position and are 0 elsewhere, so that it is the derivative of sum(C * log y) by z.
+        possible = self.target_mask * (self.y.reshape(B, N, V) > TINY)
+        C = possible * np.random.RandomState(seed).normal(0, 3, possible.shape)
+        C -= possible * C.sum(axis=2, keepdims=True) / possible.sum(axis=2, keepdims=True).clip(1)
+        self.C = frozen(C.reshape(self.y.shape))
+
+    def loss_derivative(self):
+        name, arguments = "compute_loss_derivative", (self.y, self.targets, self.target_mask)
+        function = getattr(self.model, name, None)
+        return {"loss_derivative": call(name, function, self.counts, *arguments)}
+
+    def gradient(self):
+        name, params = "back_propagate", self.model.params
+        function, watched = getattr(self.model, name, None), (self.model, params, self.activations)
+        arguments = self.inputs, self.activations, self.C
+        gradient = call(name, function, self.counts, *arguments, watched=watched)
+        if not isinstance(gradient, type(params)):
+            text = f"{name} returns a {type(gradient).__name__}; expected Params."
+            raise GradientCheckError(text)
+        return {name: getattr(gradient, name, None) for name in PARAMETERS}
+
+    def loss(self, name, array):
+        """What has the gradient: of z the cross-entropy, of a parameter sum(C * log y)."""
+        if name == "loss_derivative":
+            z = array.reshape(*self.mask.shape, -1)
+            log_y = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
+            return -np.sum(self.targets * log_y.reshape(array.shape))
+        params = type(self.model.params)(**(vars(self.model.params) | {name: array}))
+        y = type(self.model)(params, self.model.vocab).compute_activations(self.inputs).output_layer
+        return np.sum(self.C * np.log(np.maximum(y, TINY)))
+
+
+def times(n):
+    return ["never", "once", "twice", f"{n} times"][min(n, 3)]
+
+
+def small_batch(model, seed):
+    """A random `Batch` in which no two sizes are equal; the last word does not occur."""
+    random, (B, N, V, D, H) = np.random.RandomState(seed), (8, 3, 9, 4, 7)
+    params = {name: random.randn(*shape) for name, shape in parameter_shapes(N, V, D, H).items()}
+    words, mask = random.randint(1, V - 1, (B, N)), np.eye(N, dtype=int)[np.arange(B) % N]
+    words[0] = words[0, 0]  # a word several times in a window
+    batch = Batch(model, params, SMALL_VOCAB, words, mask, seed)
+    batch.counts = collections.Counter()
+    n_times = np.bincount(batch.inputs.ravel(), minlength=V)
+    batch.rows = dict.fromkeys(PARAMETERS, [f"unit {i}" for i in range(H)]) | {
+        "loss_derivative": [" ".join(window) for window in np.array(SMALL_VOCAB)[batch.inputs]],
+        "word_embedding_weights": [f"{k}, {times(n)}" for k, n in zip(SMALL_VOCAB, n_times)],
+    }
+    return batch
+
+
+def given_batch(model, inputs, mask):
+    """The `Batch` of the arguments of `check_gradients`; raises `ValueError` if they do not fit."""
+    V, N = len(model.vocab), len(model.params.output_bias) // len(model.vocab)
+    require_array(ValueError, "inputs", inputs, (None, N), "iu", 1, V - 1)
+    require_array(ValueError, "mask", mask, inputs.shape, "iub", 0, 1)
+    if not (mask.sum(axis=1) == 1).all():
+        raise ValueError("mask: found other rows; expected a single 1 in each row.")
+    return Batch(model, vars(model.params), model.vocab, inputs, mask, SEED)
+
+
+def batches(model, inputs, mask):
+    """Two small ones, and one near the arguments that no variable of the notebook is equal to."""
+    given, random = given_batch(model, inputs, mask), np.random.RandomState(SEED)
+    params = {k: a * random.uniform(0.9, 1.1, a.shape) for k, a in vars(model.params).items()}
+    rows = np.arange(-1, len(inputs))  # the last window twice
+    words, mask = given.words[rows], np.roll(given.mask[rows], 1, axis=1)
+    full = Batch(model, params, model.vocab, words, mask, SEED)
+    return small_batch(model, SEED + 1), small_batch(model, SEED), full
+
+
+def judge_loss_derivative(model, inputs, mask):
+    """Verdicts on `compute_loss_derivative`, a list of one; arguments as for `check_gradients`."""
+    return judge(Batch.loss_derivative, ["loss_derivative"], *batches(model, inputs, mask))
+
+
+def judge_back_propagate(model, inputs, mask):
+    """Verdicts on `back_propagate`, on its own; arguments as for `check_gradients`."""
+    verdicts = judge(Batch.gradient, PARAMETERS, *batches(model, inputs, mask))
+    wrong = tuple(verdict.name for verdict in verdicts if verdict.text)
+    hidden = "the derivative with respect to the inputs of the hidden units"
+    between = {(name,): f"{hidden} and {name}" for name in PARAMETERS[2:]}
+    between[PARAMETERS[2:]] = f"loss_derivative and {hidden}"
+    if wrong in between:
+        first = PARAMETERS.index(wrong[0])
+        text = f"{verdicts[first].text}\nAll before it is right, so look between\n{between[wrong]}."
+        verdicts[first] = verdicts[first]._replace(text=text)
+    return verdicts
 
 
 def check_loss_derivative(model, inputs, mask):
     """Check `model.compute_loss_derivative` alone; otherwise like `check_gradients`."""
-    _conclude(_judge_loss_derivative(_unknown_batch(model, inputs, mask)))
+    report({"compute_loss_derivative": judge_loss_derivative(model, inputs, mask)})
 
 
 def check_gradients(model, inputs, mask):
-    """Check `model.compute_loss_derivative`, then `model.back_propagate`, by finite differences.
+    """Check `model.compute_loss_derivative` and `model.back_propagate`, each on its own.
 
-    model: a `Model`; what is checked is a copy of it in float64. inputs: integers (B, N), whole
+    model: a `Model`; what is checked are copies of it in float64. inputs: integers (B, N), whole
     windows of words 1 to V - 1. mask: integers or booleans (B, N), a single 1 a row, at the word to
     hide. Raises `GradientCheckError`, or `ValueError` for arguments that do not fit.
     """
-    batch = _unknown_batch(model, inputs, mask)
-    wrong = _judge_loss_derivative(batch)
-    try:
-        wrong += _judge_back_propagate(batch)
-    except GradientCheckError:
-        if not wrong:  # else the mistake nearer to the output is explained
-            raise
-    _conclude(wrong)
+    verdicts = {"compute_loss_derivative": judge_loss_derivative(model, inputs, mask)}
+    title = "back_propagate, from a random loss_derivative"
+    report(verdicts | {title: judge_back_propagate(model, inputs, mask)})
 
 
-class _Batch:
-    """A float64 copy of a model, a masked batch, and what the model computes for it."""
-
-    def __init__(self, model, inputs, mask):
-        vocab, params = getattr(model, "vocab", None), getattr(model, "params", None)
-        if not isinstance(vocab, list) or params is None:
-            found = f"{type(model).__name__} without params or a list vocab"
-            raise ValueError(f"model: found a {found}; expected a Model with both.")
-        params = {k: getattr(params, k, None) for k in PARAMETERS}
-        self.V, self.N = len(vocab), require_parameters(ValueError, params, len(vocab))
-        self.D = params["word_embedding_weights"].shape[1]
-        require_array(ValueError, "inputs", inputs, (None, self.N), "iu", 1, self.V - 1)
-        require_array(ValueError, "mask", mask, inputs.shape, "iub", 0, 1)
-        if not (mask.sum(axis=1) == 1).all():
-            raise ValueError("mask: found other rows; expected a single 1 in each row.")
-        self.words, self.mask = inputs.astype(int), mask.astype(int)
-        self.inputs = self.words * (1 - self.mask)  # (B, N), 0 at the hidden words
-        params = {k: np.array(array, np.float64) for k, array in params.items()}
-        self.model = type(model)(type(model.params)(**params), list(model.vocab))
-        self.targets = self.model.indicator_matrix(self.words * self.mask)  # (B, NV)
-        self.activations = self.model.compute_activations(self.inputs)
-        B, N, V = len(inputs), self.N, self.V
-        self.sizes = {"B": B, "N": N, "(B N)": B * N, "V": V}
-        self.outputs = [f"position {n}, word '{word}'" for n in range(N) for word in model.vocab]
-
-    def other(self):
-        """Another problem of the same sizes: the vocabulary read backwards."""
-        return _Batch(self.model, self.V - self.words, self.mask)
-
-    def stand_in(self):
-        """Random T (B, N, V), 0 where nothing is masked, and the derivative of sum(T * y) by z."""
-        y = self.activations.output_layer.reshape(*self.mask.shape, self.V)
-        T = 10 * np.random.RandomState(SEED).randn(*y.shape) * self.mask[:, :, np.newaxis]
-        return T, (y * (T - (T * y).sum(axis=2, keepdims=True))).reshape(len(y), -1)
-
-    def output_layer(self, name, array):
-        """The output layer (B, NV) after one parameter was replaced."""
-        params = dataclasses.replace(self.model.params, **{name: array})
-        model = type(self.model)(params, self.model.vocab)
-        return model.compute_activations(self.inputs).output_layer
-
-    def loss_derivative(self):
-        """What `compute_loss_derivative` returns."""
-        return _call(
-            "compute_loss_derivative",
-            getattr(self.model, "compute_loss_derivative", None),
-            {"self": self.model},
-            output_activations=self.activations.output_layer,
-            expanded_target_batch=self.targets,
-            target_mask=self.mask[:, :, np.newaxis].astype(float),  # as in training
-        )
-
-    def gradient(self, loss_derivative):
-        """What `back_propagate` returns."""
-        result = _call(
-            "back_propagate",
-            getattr(self.model, "back_propagate", None),
-            {"self": self.model},
-            input_batch=self.inputs,
-            activations=self.activations,
-            loss_derivative=loss_derivative,
-        )
-        if not isinstance(result, type(self.model.params)):
-            found = type(result).__name__
-            raise GradientCheckError(f"back_propagate returns a {found}; expected Params.")
-        return result
-
-
-def _unknown_batch(model, inputs, mask):
-    """A `_Batch` that no variable of the notebook equals, so that only the arguments are of use.
-
-    The windows come in reverse order, another word is hidden, N windows are added, and parameters
-    change by up to 10 %. The added windows repeat a word, which shows mistakes that others do not.
-    """
-    batch, random = _Batch(model, inputs, mask), np.random.RandomState(SEED)
-    for array in vars(batch.model.params).values():
-        array *= random.uniform(0.9, 1.1, array.shape)
-    words = np.vstack([batch.words[::-1], np.repeat(batch.words[:1].T, batch.N, axis=1)])
-    mask = np.vstack([np.roll(batch.mask[::-1], 1, axis=1), np.eye(batch.N, dtype=int)])
-    print(f"your windows in another order and {batch.N} more, at parameters near yours")
-    return _Batch(batch.model, words, mask)
-
-
-def _blocks(N, length):
-    """The entries of each position, among N * length entries."""
-    return {f"the block of position {n}": np.arange(N * length) // length == n for n in range(N)}
-
-
-def _judge_loss_derivative(batch):
-    """Print a row; return the list of what is wrong."""
-    name = "compute_loss_derivative"
-    print(name)
-    other, claim = batch.other().loss_derivative(), batch.loss_derivative()
-    z = np.log(np.maximum(batch.activations.output_layer, TINY))  # its softmax is y again
-    is_masked, is_target = np.repeat(batch.mask, batch.V, axis=1) == 1, batch.targets == 1
-    regions = {
-        "what belongs to the target words": is_target,
-        "what belongs to the other words of masked positions": is_masked & ~is_target,
-        "what belongs to positions that are not masked": ~is_masked,
-    } | _blocks(batch.N, batch.V)
-
-    def loss(z):
-        powers = np.exp(z).reshape(-1, batch.V)
-        y = (powers / powers.sum(axis=1, keepdims=True)).reshape(z.shape)
-        return float(batch.model.compute_loss(y, batch.targets))
-
-    windows = np.array(batch.model.vocab)[batch.inputs]
-    labels = [f"window '{' '.join(window)}'" for window in windows], batch.outputs
-    tensor = _Tensor(name, "loss_derivative", claim, z, loss, batch.sizes, other, regions, labels)
-    return _print_verdicts([tensor])
-
-
-def _judge_back_propagate(batch):
-    """Print a row for each parameter; return the list of what is wrong.
-
-    It gets a stand-in for the derivative of the loss, so that it is judged on its own: the
-    derivative with respect to z of sum(T * y), where T is random, and 0 where nothing is masked.
-    """
-    print("back_propagate, from a random loss_derivative")
-    other, (T, S) = batch.other(), batch.stand_in()
-    other_gradient = other.gradient(other.stand_in()[1])
-    gradient, parts = batch.gradient(S), _parameter_parts(batch)
-    tensors = []
-    for name in PARAMETERS:
-
-        def loss(array, name=name):
-            return float(np.sum(T.ravel() * batch.output_layer(name, array).ravel()))
-
-        claim, point = getattr(gradient, name), getattr(batch.model.params, name)
-        explaining = batch.sizes, getattr(other_gradient, name), *parts[name]
-        tensors.append(_Tensor("back_propagate", name, claim, point, loss, *explaining))
-    return _print_verdicts(tensors)
-
-
-def _parameter_parts(batch):
-    """By name, parts of each parameter that may be wrong on their own, and labels for its axes."""
-    N, V, D, vocab = batch.N, batch.V, batch.D, batch.model.vocab
-    blocks = _blocks(N, V)
-    counts = np.array([np.bincount(column, minlength=V) for column in batch.inputs.T])
-    words = {
-        "what belongs to words that occur several times": counts.sum(axis=0) > 1,
-        "what belongs to words that do not occur": counts.sum(axis=0) == 0,
-    } | {f"what belongs to words at position {n}": counts[n] > 0 for n in range(N)}
-
-    def rows(parts):
-        return {name: part[:, np.newaxis] for name, part in parts.items()}
-
-    return {
-        "output_bias": (blocks, [batch.outputs]),
-        "hid_to_output_weights": (rows(blocks), [batch.outputs]),
-        "hid_bias": ({}, []),
-        "embed_to_hid_weights": (
-            _blocks(N, D),
-            [None, [f"position {i // D}" for i in range(N * D)]],
-        ),
-        "word_embedding_weights": (rows(words), [[f"word '{word}'" for word in vocab]]),
-    }
+# Printing
 
 
 def print_gradients(model, inputs, mask):
     """Print entries of the loss derivative and of the gradients, one `name[index] value` a line.
 
     Arguments and errors as for `check_gradients`. The batch and the activations decide which
-    entries are printed, the gradients do not.
+    entries are printed, the gradients do not. What is missing is said after the rest is printed.
     """
-    batch = _Batch(model, inputs, mask)
-    loss_derivative = batch.loss_derivative()
-    gradients = {"loss_derivative": loss_derivative}
-    require_array(GradientCheckError, "loss_derivative", loss_derivative, batch.targets.shape, "f")
-    gradients |= vars(batch.gradient(loss_derivative))
-    for name, point in vars(batch.model.params).items():
-        require_array(GradientCheckError, name, gradients[name], point.shape, "f")
-    for name, indices in _entries_to_print(batch).items():
-        for index in indices:
-            value = gradients[name][index] + 0.0  # never -0
+    batch = given_batch(model, inputs, mask)
+    values = values_of(batch, Batch.loss_derivative, ["loss_derivative"])
+    if isinstance(values["loss_derivative"], np.ndarray):
+        batch.C = frozen(values["loss_derivative"].copy())
+        values |= values_of(batch, Batch.gradient, PARAMETERS)
+    for name, index in entries_to_print(batch):
+        if isinstance(values.get(name), np.ndarray):
+            value = values[name][index] + 0.0  # never -0
             print(f"{name}[{', '.join(map(str, index))}] {value:.6e}")
+    for value in values.values():
+        if isinstance(value, Exception):
+            raise value
 
 
-def _entries_to_print(batch):
-    """Indices by name of the tensor, such that a mistake in any formula changes an entry."""
+def entries_to_print(batch):
+    """Pairs (name, index), such that a mistake in any formula changes one of the entries."""
     entries = {name: [] for name in ("loss_derivative", *PARAMETERS)}
+    (_, D), (_, N), V = (
+        batch.points["word_embedding_weights"].shape,
+        batch.mask.shape,
+        batch.sizes["V"],
+    )
     words = [0]  # [MASK]
     for n in np.flatnonzero(batch.mask.any(axis=0)):
         row = batch.mask[:, n].argmax()  # the first window in which position n is masked
-        chunk = slice(n * batch.V, (n + 1) * batch.V)
-        target = chunk.start + batch.words[row, n]
-        others = batch.activations.output_layer[row, chunk] * (1 - batch.targets[row, chunk])
-        unmasked = (n + 1) % batch.N
+        target, unmasked = batch.words[row, n], (n + 1) % N
+        other = (batch.y[row].reshape(N, V)[n] * (np.arange(V) != target)).argmax()
         unit = np.abs(batch.activations.hidden_layer[row] - 0.5).argmin()  # far from saturation
-        entries["loss_derivative"] += [
-            (row, target),
-            (row, chunk.start + others.argmax()),
-            (row, unmasked * batch.V + batch.words[row, unmasked]),
-        ]
-        entries["output_bias"] += [(target,)]
-        entries["hid_to_output_weights"] += [(target, unit)]
+        columns = n * V + target, n * V + other, unmasked * V + batch.words[row, unmasked]
+        entries["loss_derivative"] += [(row, column) for column in columns]
+        entries["output_bias"] += [(columns[0],)]
+        entries["hid_to_output_weights"] += [(columns[0], unit)]
         entries["hid_bias"] += [(unit,)]
-        entries["embed_to_hid_weights"] += [(unit, n * batch.D + n % batch.D)]
-        seen = np.bincount(batch.inputs[:, n], minlength=batch.V)
+        entries["embed_to_hid_weights"] += [(unit, n * D + n % D)]
+        seen = np.bincount(batch.inputs[:, n], minlength=V)
         words += [1 + seen[1:].argmax()]  # the most frequent word of the position
-    seen = np.bincount(batch.inputs.flat, minlength=batch.V)
-    there = np.bincount(batch.words.flat, minlength=batch.V)
+    seen = np.bincount(batch.inputs.flat, minlength=V)
+    there = np.bincount(batch.words.flat, minlength=V)
     there[0] = seen[0]
     for which in (seen == 1, (seen == 0) & (there > 0), there == 0):  # once, hidden only, never
         words += [which.argmax()] if which.any() else []
-    entries["word_embedding_weights"] = [(word, i % batch.D) for i, word in enumerate(words)]
-    return entries
+    entries["word_embedding_weights"] = [(word, i % D) for i, word in enumerate(words)]
+    return [(name, index) for name, indices in entries.items() for index in indices]

@@ -232,10 +232,9 @@ def derivative_with_kronecker_mask(self, y, t, m):
     return np.kron(m[:, :, 0], np.ones((1, len(self.vocab)))) * (y - t)
 
 
-def derivative_with_both_signs_changed(self, y, t, m):
-    """Its zeros are -0."""
-    chunks = (t - y).reshape(*m.shape[:2], -1) * -m
-    return chunks.reshape(y.shape)
+def derivative_with_negative_zeros(self, y, t, m):
+    derivative = (y - t) * np.repeat(m[:, :, 0], len(self.vocab), axis=1)
+    return np.where(derivative == 0, -0.0, derivative)
 
 
 def derivative_by_where(self, y, t, m):
@@ -281,7 +280,7 @@ LOSS_DERIVATIVE = [
     derivative_in_loops,
     derivative_with_repeated_mask,
     derivative_with_kronecker_mask,
-    derivative_with_both_signs_changed,
+    derivative_with_negative_zeros,
     derivative_by_where,
     derivative_by_indexing,
     derivative_by_einsum,

@@ -1,6 +1,5 @@
-"""The benchmark: its timings, its tables, its sections on a small problem, its command line."""
+"""The benchmark: what it compares is the same work, and its tables say what was measured."""
 
-import time
 from types import SimpleNamespace
 
 import nbformat
@@ -8,8 +7,13 @@ import numpy as np
 import pytest
 
 from tools import benchmark
-from tools.benchmark import Table
-from tools.notebook import NotebookError
+from tools.reference import gradient_of
+
+
+def rows(text):
+    """The rows of a table in Markdown, lists of str."""
+    lines = [line[2:-2].split(" | ") for line in text.splitlines() if line.startswith("|")]
+    return lines[2:]
 
 
 def test_durations_have_a_unit():
@@ -19,170 +23,149 @@ def test_durations_have_a_unit():
 
 
 def test_a_table_is_markdown():
-    text = Table("Title", ["a", "b"], [["1", "2"]]).markdown()
-    assert text == "**Title**\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
+    text = benchmark.table("Title", ["a", "b"], [["1", "2"]])
+    assert text == "## Title\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
 
 
-def test_the_slower_of_two_functions_has_the_larger_time():
-    slow, fast, ratio = benchmark.compare(
-        lambda: time.sleep(0.01), lambda: time.sleep(0.002), blocks=3, repeats=2
-    )
-    assert slow >= 0.01 and fast >= 0.002
-    assert 2 < ratio <= 5.5
+def test_two_functions_are_timed_in_turn(monkeypatch):
+    clock, calls = SimpleNamespace(now=0.0), []
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: clock.now)
+
+    def working(name, spent):
+        def function():
+            calls.append(name)
+            clock.now += spent
+
+        return function
+
+    figures = benchmark.compare(working("a", 6.0), working("b", 2.0), rounds=3, repeats=2)
+    assert figures == (6.0, 2.0, 3.0)
+    assert "".join(calls) == "ab" + 3 * "aabb"
 
 
-def test_the_products_are_those_of_a_step(small, monkeypatch):
-    # Every array remembers the shapes of its products.
+class Recorder(np.ndarray):
+    """An array that notes the shapes of its products."""
+
     shapes = []
 
-    class Recorder(np.ndarray):
-        def __matmul__(self, other):
-            shapes.append((self.shape, other.shape))
-            return np.asarray(self) @ np.asarray(other)
+    def __matmul__(self, other):
+        self.shapes.append(frozenset([self.shape, other.shape]))
+        return np.asarray(self) @ np.asarray(other)
 
-    params = small.model.params
-    for name, value in vars(params).items():
-        setattr(params, name, value.view(Recorder))
-    batch = len(small.inputs)
-    small.training_step(small.model, params.zeros_like(), small.inputs, small.mask, 0.1, 0.9)
-    of_the_step = {frozenset(pair) for pair in shapes if 1 not in pair[0] + pair[1]}
-    shapes.clear()
-    rng = np.random.RandomState
+
+def test_the_products_are_those_of_the_gradient(small, monkeypatch):
+    for name, value in vars(small.model.params).items():
+        setattr(small.model.params, name, value.view(Recorder))
+    monkeypatch.setattr(Recorder, "shapes", [])
+    gradient_of(small.model, small.inputs, small.mask)
+    of_the_gradient = {pair for pair in Recorder.shapes if not any(1 in shape for shape in pair)}
+    monkeypatch.setattr(Recorder, "shapes", [])
     monkeypatch.setattr(
         benchmark.np.random,
         "RandomState",
-        lambda seed: SimpleNamespace(normal=lambda size: rng(0).normal(size=size).view(Recorder)),
+        lambda seed: SimpleNamespace(normal=lambda size: np.ones(size).view(Recorder)),
     )
-    benchmark.matrix_products(params, batch)()
-    assert len(shapes) == 6
-    assert of_the_step <= {frozenset(pair) for pair in shapes}
-
-
-def cells(table, column):
-    return [row[column] for row in table.rows]
-
-
-def test_counting(small):
-    table = benchmark.counting(vars(small))
-    assert cells(table, 0) == ["`calculate_log_co_occurrence`, 400 windows"]
-    assert table.rows[0][-1].startswith("1/")
-
-
-def test_glove_sums_up_both_models_and_cites_the_floor(small, monkeypatch):
-    monkeypatch.setitem(vars(small), "GLOVE_EPOCHS", 5)
-    table = benchmark.glove(vars(small), blocks=1, dimensions=[1, 2])
-    assert cells(table, 0)[-1] == "the whole sweep"
-    assert "5 epochs for each d of 1, 2." in table.title
-
-    def no_training(*arguments, n_epochs):
-        return *arguments[:4], 4.5, None
-
-    monkeypatch.setitem(vars(small), "train_GLoVe", no_training)
-    monkeypatch.setitem(vars(small), "smallest_loss_GLoVe", lambda *arguments: 3.0)
-    table = benchmark.glove(vars(small), blocks=1, dimensions=[1])
-    assert "at most 50.00% above their floor" in table.title
-
-
-def test_training_says_what_was_reached_and_when(small):
-    config = small.TrainingConfig(batch_size=20, epochs=10)
-    names = vars(small) | {"TrainingConfig": lambda: config}
-    table = benchmark.training(names, cross_entropies=[99.0, 98.0, 0.0])
-    assert cells(table, 0) == ["99.0", "98.0", "0.0"]
-    assert cells(table, 1) == ["100", "100", "not reached"]
-    assert all(float(ratio) > 1 for ratio in cells(table, 3)[:2])
+    benchmark.matrix_products(small.model, len(small.inputs))()
+    assert len(Recorder.shapes) == 6
+    assert len(of_the_gradient) >= 4 and of_the_gradient <= set(Recorder.shapes)
 
 
 @pytest.mark.slow
-def test_the_step_in_pytorch_is_the_same(notebook):
+def test_the_gradient_in_pytorch_is_the_same(small):
     pytest.importorskip("torch", reason="PyTorch is optional")
-    in_torch = benchmark.torch_step(vars(notebook), threads=1)
-    step, params = benchmark.training_step(vars(notebook))
-    for _ in range(3):
-        step()
-        expected = in_torch()
-    for (name, value), other in zip(vars(params).items(), expected, strict=True):
-        assert np.allclose(value, other, atol=1e-6), name
+    theirs = benchmark.torch_gradient(small.model, small.inputs, small.mask)()
+    ours = vars(gradient_of(small.model, small.inputs, small.mask))
+    for name, value in ours.items():
+        assert np.allclose(value, theirs[name], rtol=1e-9, atol=1e-12), name
 
 
-def test_without_pytorch_the_table_says_so(notebook, monkeypatch):
-    monkeypatch.setattr(benchmark, "torch_step", lambda *arguments: None)
+def test_the_gradient_is_compared_with_its_products_and_with_pytorch_if_there_is_one(
+    small, monkeypatch
+):
     monkeypatch.setattr(benchmark, "compare", lambda *functions: (0.002, 0.001, 2.0))
-    table = benchmark.step(vars(notebook))
-    assert table.rows[0] == [
-        "training step",
-        "2 ms",
-        "its six matrix products",
-        "1 ms",
-        "2.00",
-    ]
-    assert cells(table, 3)[1:] == ["not installed", "not installed"]
+    monkeypatch.setattr(benchmark, "torch_gradient", lambda *arguments: None)
+    (row,) = rows(benchmark.gradient(vars(small), None))
+    assert row[1:] == ["2 ms", "its six matrix products", "1 ms", "2.00"]
+    monkeypatch.setattr(benchmark, "torch_gradient", lambda *arguments: print)
+    assert len(rows(benchmark.gradient(vars(small), None))) == 2
 
 
-def test_growth_times_every_size_and_draws_a_png(tmp_path):
-    figure = tmp_path / "growth.png"
-    sizes = {"V": [60, 120, 240], "windows": [100, 200, 400]}
-    table = benchmark.growth(sizes=sizes, figure=figure, blocks=1)
-    assert figure.read_bytes().startswith(b"\x89PNG")
-    assert {(row[1], row[2]) for row in table.rows} == {
-        ("V", "60 to 240"),
-        ("windows", "100 to 400"),
+def test_the_sweep_is_both_models_and_cites_the_floor(small, monkeypatch):
+    names = vars(small) | {
+        "GLOVE_EPOCHS": 5,
+        "train_GLoVe": lambda *arguments: (*arguments[:4], 4.5, None),
+        "optimal_losses_GLoVe": lambda *arguments: np.array([[9.0, 0], [4.0, 0], [3.0, 0]]),
     }
-    assert cells(table, 0).count("training step") == 1
+    text = benchmark.sweep(names, None, dimensions=[1, 2])
+    assert "5 epochs for each d of 1, 2." in text and "at most 50.00% above their floor" in text
+    assert [row[0] for row in rows(text)] == ["asymmetric model", "symmetric model"]
 
 
-def test_the_power_is_that_of_the_growth(monkeypatch, tmp_path):
-    sizes = {"V": [100, 200, 400]}
-    times = {("V", "training step"): [value**2 * 1e-6 for value in sizes["V"]]}
-    monkeypatch.setattr(benchmark, "measure_growth", lambda *arguments: times)
-    table = benchmark.growth(sizes=sizes, figure=tmp_path / "growth.png")
-    assert table.rows == [["training step", "V", "100 to 400", "10 ms to 160 ms", "2.0"]]
+def test_the_sweep_trains_the_notebooks_models(small):
+    names = vars(small) | {"GLOVE_EPOCHS": 1}
+    assert len(rows(benchmark.sweep(names, None, dimensions=[2]))) == 2
+
+
+def test_training_says_what_was_reached_and_when(small, monkeypatch):
+    """Losses fall by 1 every 100 mini-batches, of which each takes 2 s; evaluation takes 1000 s."""
+    clock = SimpleNamespace(now=0.0)
+
+    class Model:
+        params = small.model.params
+
+        def compute_loss(self, output_activations, expanded_target_batch):
+            clock.now += 2
+            return len(output_activations) * expanded_target_batch
+
+        def evaluate(self, inputs):
+            clock.now += 1000
+            return self.compute_loss(inputs, 99.0)
+
+    def train(embedding_dim, num_hid):
+        model = Model()
+        for number in range(350):
+            model.compute_loss(np.zeros((7, 5)), 5.0 - number // 100)
+            if number % 100 == 50:
+                model.evaluate(np.zeros((20, 5)))
+
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(benchmark, "seconds", lambda *arguments, **options: 0.5)
+    names = {"Model": Model, "train": train}
+    text = benchmark.training(names, None, cross_entropies=[5.0, 3.5, 1.0])
+    assert rows(text) == [
+        ["5.0", "100", "200 s"],
+        ["3.5", "300", "600 s"],
+        ["1.0", "not reached", ""],
+        ["3.00, the end", "350", "700 s"],
+    ]
+    assert "A step takes 2 s, 4.00 times" in text
 
 
 def test_the_notebook_is_timed_by_section(tmp_path):
-    notebook = nbformat.v4.new_notebook()
-    notebook.cells = [
-        nbformat.v4.new_code_cell("import time"),
-        nbformat.v4.new_markdown_cell("## 2.1 One"),
-        nbformat.v4.new_code_cell("time.sleep(0.3)"),
-        nbformat.v4.new_code_cell("time.sleep(0.3)"),
-        nbformat.v4.new_markdown_cell("## 2.2 Two"),
-        nbformat.v4.new_code_cell("array = bytearray(100_000_000)"),
-    ]
-    path = tmp_path / "notebook.ipynb"
-    nbformat.write(notebook, path)
+    cell, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+    cells = [cell("1 + 1"), text("## 2.1 One"), cell("1 + 1"), text("### 2.1.1 Part"), cell("2")]
+    cells += [text("## 2.2 Two"), cell("array = bytearray(100_000_000)")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "a.ipynb")
     inherited = bytearray(600_000_000)  # memory of the process that starts the notebook
-    times, peak = benchmark.time_notebook(path)
+    times, peak = benchmark.time_notebook(tmp_path / "a.ipynb")
     assert len(inherited) == 600_000_000
     assert list(times) == ["set-up and data", "Section 2.1", "Section 2.2"]
-    assert 0.6 <= times["Section 2.1"] < 5
+    assert all(spent > 0 for spent in times.values())
     assert peak is None or 0.09 < peak < 0.5
 
 
-def test_the_busy_process_works_while_it_should_and_ends():
-    with benchmark.all_cores_busy() as process:
-        time.sleep(0.2)
-        assert process.poll() is None
-    assert process.poll() is not None
+def test_grading_is_timed_on_copies_of_the_reference(tmp_path, monkeypatch):
+    (tmp_path / "reference.ipynb").write_text("{}")
+    graded = []
 
+    def run(command, **options):
+        graded.extend(path.read_text() for path in command[4].glob("hw1_code_*.ipynb"))
 
-README = f"before\n{benchmark.BEGIN}\nold\n{benchmark.END}\nafter\n"
-
-
-def test_the_readme_keeps_all_but_the_block(tmp_path):
-    path = tmp_path / "README.md"
-    path.write_text(README)
-    new = benchmark.readme_with(path, "new")
-    assert new == README.replace("old", "new")
-    path.write_text(new)
-    assert benchmark.readme_with(path, "new") == new
-    begin, end = benchmark.BEGIN, benchmark.END
-    for text in ("no markers", begin, end, f"{end}{begin}", README + begin, README + end):
-        path.write_text(text)
-        with pytest.raises(benchmark.BenchmarkError, match="README.md: .*expected a line"):
-            benchmark.readme_with(path, "new")
-    path.write_bytes(b"\xff")
-    with pytest.raises(benchmark.BenchmarkError, match="README.md: .*expected UTF-8 text"):
-        benchmark.readme_with(path, "new")
+    monkeypatch.setattr(benchmark.subprocess, "run", run)
+    monkeypatch.setattr(benchmark, "seconds", lambda function: function() or 4.0)
+    text = benchmark.grading(None, tmp_path / "reference.ipynb", n_submissions=3)
+    assert graded == ["{}"] * 3
+    assert rows(text) == [["3", "4 s", "45"]]
 
 
 def run_main(monkeypatch, *arguments):
@@ -190,38 +173,36 @@ def run_main(monkeypatch, *arguments):
     benchmark.main()
 
 
-def test_the_command_line_writes_what_it_prints(monkeypatch, capsys, tmp_path):
-    readme, output = tmp_path / "README.md", tmp_path / "tables.md"
-    readme.write_text(README)
-    run_main(monkeypatch, "checks", "--readme", readme, "--output", output)
-    printed = capsys.readouterr().out
-    assert "`check_gradients`" in printed
-    for line in output.read_text().splitlines():
-        assert line in printed and line in readme.read_text()
-    assert "NumPy " + np.__version__ in printed
+def test_both_checks_are_timed(notebook, monkeypatch):
+    timed = {}
+    monkeypatch.setattr(
+        benchmark, "seconds", lambda check: timed.setdefault(check, check() or len(timed) + 1.0)
+    )
+    text = benchmark.checks(vars(notebook), benchmark.NOTEBOOK)
+    assert rows(text) == [["`check_gradients`", "1 s"], ["`check_GLoVe_gradients`", "2 s"]]
 
 
-def test_mistakes_are_named_before_anything_is_measured(monkeypatch, capsys, tmp_path):
-    monkeypatch.setitem(benchmark.SECTIONS, "checks", lambda *_: pytest.fail("too late"))
-    readme = tmp_path / "README.md"
-    readme.write_text("no markers")
+def test_the_command_writes_what_it_prints(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(benchmark, "OUTPUT", tmp_path / "all.md")
+    monkeypatch.setattr(benchmark, "SECTIONS", {"one": lambda *_: "some", "two": lambda *_: "more"})
+    run_main(monkeypatch)
+    assert capsys.readouterr().out == "some\n\nmore\n\n"
+    text = (tmp_path / "all.md").read_text()
+    assert text.endswith("\n\nsome\n\nmore\n") and f"NumPy {np.__version__}" in text
+
+
+def test_some_sections_are_written_only_where_a_file_is_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(benchmark, "OUTPUT", tmp_path / "all.md")
+    for name in benchmark.SECTIONS:
+        monkeypatch.setitem(benchmark.SECTIONS, name, lambda *_: f"measured {len(_)}")
+    run_main(monkeypatch, "sweep")
+    assert list(tmp_path.iterdir()) == []
+    run_main(monkeypatch, "sweep", "checks", "-o", tmp_path / "some.md")
+    assert (tmp_path / "some.md").read_text().count("measured 2") == 2
     for arguments, message in (
-        (["--readme", readme], "README.md: found no place for the tables; expected a line"),
-        (["--readme", tmp_path / "none.md"], "none.md"),
-        (["--output", tmp_path / "none" / "x"], "cannot be written"),
-        (["--output", readme, "--readme", readme], "also the file of --output"),
-        (["--output", readme, "--data", readme], "it is the data"),
+        (["sleep"], "no section sleep; there are gradient, sweep"),
+        (["sweep", "-o", tmp_path / "none" / "x"], "cannot be written"),
     ):
-        with pytest.raises(SystemExit) as stopped:
-            run_main(monkeypatch, "checks", *arguments)
-        assert stopped.value.code == 1
-        (line,) = capsys.readouterr().err.splitlines()
-        assert message in line
-    assert readme.read_text() == "no markers"
-
-
-def test_a_notebook_that_stops_is_one_clear_error(tmp_path):
-    path = tmp_path / "failing.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")]), path)
-    with pytest.raises(NotebookError, match="a cell stops with ZeroDivisionError"):
-        benchmark.time_notebook(path)
+        with pytest.raises(SystemExit):
+            run_main(monkeypatch, *arguments)
+        assert message in capsys.readouterr().err

@@ -1,1 +1,1 @@
-"""The tools of the staff, a room for each job; each runs as `python -m tools.ROOM`."""
+"""Tools around the assignment, a room for each job; `--help` explains each."""

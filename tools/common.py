@@ -76,12 +76,17 @@ def zip_bytes(files, programs=()):
 
 
 def room_files(*rooms):
-    """Paths, relative to the package, of all files in some folders or files of it."""
-    paths = [path for room in rooms for path in ((ROOT / room).rglob("*"), [ROOT / room])]
-    files = {path for found in paths for path in found if path.is_file()}
-    return sorted(
-        path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts
-    )
+    """Paths, relative to the package, of all files in some folders or files of it.
+
+    Raises FileNotFoundError if one of them has no files.
+    """
+    found = set()
+    for room in rooms:
+        paths = [path for path in (ROOT / room, *(ROOT / room).rglob("*")) if path.is_file()]
+        if not paths:
+            raise FileNotFoundError(f"{ROOT / room}: found no file; expected a part of the package")
+        found.update(path for path in paths if "__pycache__" not in path.parts)
+    return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
 
 # Command lines

@@ -323,10 +323,13 @@ def run(notebook, folder=ROOT):
 
 
 def clean(notebook):
-    """Remove from a notebook node, in place, what differs from run to run.
+    """Remove from a notebook node, in place, what differs from run to run or is empty.
 
-    These are progress bars, time stamps and the state of widgets.
+    These are progress bars, time stamps and the state of widgets, and empty attachments.
     """
+    for cell in notebook.cells:
+        if not cell.get("attachments"):
+            cell.pop("attachments", None)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in code_cells(notebook):

@@ -99,24 +99,59 @@ def seed_of(term):
     return int.from_bytes(hashlib.sha256(term.encode()).digest()[:4], "big")
 
 
-def answer_key(data, partially_trained, path=NOTEBOOK):
-    """The lines that `print_gradients` prints with the reference solution.
+def reference_problem(data, partially_trained, path=NOTEBOOK):
+    """What the reference notebook checks and prints gradients with.
 
     Args:
         data, partially_trained: dicts as `checking` loads them.
         path: of the reference notebook.
 
-    Raises NotebookError.
+    Returns:
+        The dict of the notebook's definitions, the partially trained Model, and the first
+        `EXAMPLE_SIZE` training windows with a mask for them, both (B, N).
+
+    Raises NotebookError, and DataFileError if the model has windows of another length.
     """
     notebook = load_definitions(data, path)
     names = notebook["Params"].__dataclass_fields__
     params = notebook["Params"](**{name: partially_trained[name] for name in names})
     model = notebook["Model"](params, data["vocab"])
     inputs = data["train_inputs"][:EXAMPLE_SIZE]
-    mask = model.sample_input_mask(len(inputs), np.random.RandomState(0))
+    found, expected = len(params.output_bias), inputs.shape[1] * len(data["vocab"])
+    if found != expected:
+        raise checking.DataFileError(
+            f"output_bias of the partially trained model: found {found} entries; expected "
+            f"{expected}, for the windows of the data. Make the model again, from these data."
+        )
+    return notebook, model, inputs, model.sample_input_mask(len(inputs), np.random.RandomState(0))
+
+
+def answer_key(data, partially_trained, path=NOTEBOOK):
+    """The lines that `print_gradients` prints with the reference solution.
+
+    Arguments and errors as for `reference_problem`.
+    """
+    _, *problem = reference_problem(data, partially_trained, path)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        checking.print_gradients(model, inputs, mask)
+        checking.print_gradients(*problem)
     return printed.getvalue().splitlines()
+
+
+def require_right_gradients(data, partially_trained, path=NOTEBOOK):
+    """Raise NotebookError if the reference solution fails its own checks on these files.
+
+    Arguments and other errors as for `reference_problem`.
+    """
+    notebook, *problem = reference_problem(data, partially_trained, path)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            checking.check_GLoVe_gradients(notebook["loss_GLoVe"], notebook["grad_GLoVe"])
+            checking.check_gradients(*problem)
+    except checking.GradientCheckError as error:
+        raise NotebookError(
+            f"{path}: on these data and parameters the reference solution fails its own check: "
+            f"{' '.join(str(error).split())}"
+        ) from error
 
 
 def add_key_arguments(parser):
@@ -146,7 +181,7 @@ def read_key(arguments):
     """The lines of the answer key, and the bytes of partially_trained.pk, of a command line.
 
     The model is that of the term, if there is one, and that of the file otherwise.
-    Raises DataFileError, NotebookError and OSError.
+    Raises DataFileError, OSError, and NotebookError, also if the reference fails its own checks.
     """
     data = checking.load_data(arguments.data)
     if arguments.term:
@@ -155,6 +190,7 @@ def read_key(arguments):
     else:
         model = checking.load_partially_trained(arguments.partially_trained, data["vocab"])
         content = arguments.partially_trained.read_bytes()
+    require_right_gradients(data, model, arguments.notebook)
     return answer_key(data, model, arguments.notebook), content
 
 

@@ -1,17 +1,17 @@
-"""data.pk: its contract, where its windows come from, and data made from other texts."""
+"""data.pk and partially_trained.pk: their contract, and data made from other texts."""
 
 import pickle
-import subprocess
 import sys
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from tools import make_data
-from tools.common import DATA, ROOT, SENTENCES
+import checking
+from tools.common import DATA, PARTIALLY_TRAINED, SENTENCES
+from tools.data import windows
+from tools.data.__main__ import main
 
-SPLITS = ["train", "valid", "test"]
 TEXT = """the cat sat on the mat .
 the dog sat on the cat .
 the dog sat on the cat .
@@ -21,150 +21,205 @@ one two three four five six seven eight nine ten .
 """
 
 
-@pytest.fixture(scope="module")
-def sentences():
-    return make_data.read_sentences(SENTENCES)
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call `python -m tools.data` in this process: (status, standard output, standard error)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["data", *map(str, arguments)])
+        status = 0
+        try:
+            main()
+        except SystemExit as exit:
+            status = exit.code
+        return status, *capsys.readouterr()
+
+    return call
 
 
-def windows_written_out(sentence):
-    return {" ".join(sentence[i : i + 4]) for i in range(len(sentence) - 3)}
+# ---------------------------------------------------------------- the files of the package
 
 
 def test_keys_shapes_and_types(data):
-    assert sorted(data) == sorted(
-        ["vocab", *(f"{split}_{kind}" for split in SPLITS for kind in ["inputs", "targets"])]
-    )
+    assert pickle.loads(DATA.read_bytes()).keys() == data.keys()
     assert all(type(word) is str for word in data["vocab"])
-    assert len(data["vocab"]) == len(set(data["vocab"])) == 251
-    for split, n_windows in zip(SPLITS, [372_500, 46_500, 46_500]):
+    for split, n_windows in zip(windows.SPLITS, [372_500, 46_500, 46_500]):
         inputs = data[f"{split}_inputs"]
-        assert inputs.shape == (n_windows, 4)
-        assert inputs.dtype == np.int32
-        assert inputs.min() == 1
-        assert inputs.max() == 250
+        assert (inputs.shape, inputs.dtype) == ((n_windows, 4), np.int32)
+        assert (inputs.min(), inputs.max()) == (1, 250)
         assert data[f"{split}_targets"] is inputs
-
-
-def test_a_plain_pickle_load_gives_the_same(data):
-    plain = pickle.loads(DATA.read_bytes())
-    assert list(plain) == list(data)
-    for name, value in data.items():
-        assert np.array_equal(plain[name], value)
 
 
 def test_vocabulary_goes_from_the_most_to_the_least_frequent_word(data):
     counts = Counter(SENTENCES.read_text(encoding="utf-8").split())
     assert data["vocab"][0] == "[MASK]"
-    frequencies = [counts[word] for word in data["vocab"][1:]]
+    assert len(data["vocab"]) == 251
+    frequencies = [counts.pop(word) for word in data["vocab"][1:]]
     assert frequencies == sorted(frequencies, reverse=True)
-    assert set(data["vocab"][1:]) == set(counts)
+    assert not counts
 
 
-def test_every_window_stands_in_the_corpus_and_no_held_out_sentence_is_trained_on(data, sentences):
-    def as_text(windows):
-        return [" ".join(data["vocab"][index] for index in window) for window in windows]
-
+def test_windows_stand_in_the_corpus_and_a_sentence_in_one_split(data):
     corpus = Counter()
-    for sentence in sentences:
-        corpus.update(windows_written_out(sentence))
-    split_windows = {split: set(as_text(data[f"{split}_inputs"])) for split in SPLITS}
-    for windows in split_windows.values():
-        assert windows <= set(corpus)
-    # A sentence whose windows are spread over two splits has a window in each that no other
-    # sentence shares; a window that stands only once in the corpus can be in one split only.
-    unique = {window for window, count in corpus.items() if count == 1}
-    for sentence in sentences:
-        own = windows_written_out(sentence) & unique
-        homes = [split for split in SPLITS if own & split_windows[split]]
-        assert len(homes) <= 1, sentence
+    sentences = [line.split() for line in SENTENCES.read_text(encoding="utf-8").splitlines()]
+    of_sentence = [[" ".join(s[i : i + 4]) for i in range(len(s) - 3)] for s in sentences]
+    for found in of_sentence:
+        corpus.update(found)
+    words = np.array(data["vocab"])
+    splits = [set(map(" ".join, words[data[f"{split}_inputs"]])) for split in windows.SPLITS]
+    assert set().union(*splits) <= set(corpus)
+    for found in of_sentence:  # a window that stands only once in the corpus gives it away
+        own = {window for window in found if corpus[window] == 1}
+        assert sum(bool(own & split) for split in splits) <= 1
 
 
 def test_rows_are_shuffled(data):
-    # In the order of the sentences, a window would often begin where the one before it went on.
     inputs = data["train_inputs"]
     assert np.mean(np.all(inputs[1:, :-1] == inputs[:-1, 1:], axis=1)) < 0.001
 
 
-def test_the_command_gives_the_same_bytes(tmp_path):
-    output = tmp_path / "data.pk"
-    command = [sys.executable, "-m", "tools.data.windows", "-o", str(output)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    assert output.read_bytes() == DATA.read_bytes()
+def test_the_command_gives_the_same_bytes(tmp_path, run):
+    assert run("windows", "-o", tmp_path / "data.pk")[0] == 0
+    assert (tmp_path / "data.pk").read_bytes() == DATA.read_bytes()
 
 
-def test_another_seed_gives_another_split_of_the_same_corpus(sentences, data):
-    other = make_data.make_data(sentences, seed=1)
-    assert other["vocab"] == data["vocab"]
-    assert not np.array_equal(other["train_inputs"], data["train_inputs"])
+@pytest.mark.slow
+def test_the_whole_corpus_and_parameters_are_the_same_bytes(tmp_path, run):
+    assert run("corpus", "-o", tmp_path / "corpus.txt")[0] == 0
+    assert (tmp_path / "corpus.txt").read_bytes() == SENTENCES.read_bytes()
+    assert run("parameters", "-o", tmp_path / "p.pk")[0] == 0
+    assert (tmp_path / "p.pk").read_bytes() == PARTIALLY_TRAINED.read_bytes()
+
+
+def test_parameters(data, notebook):
+    arrays = pickle.loads(PARTIALLY_TRAINED.read_bytes())
+    assert arrays.pop("vocab") == data["vocab"]
+    assert {name: (array.shape, array.dtype.name) for name, array in arrays.items()} == {
+        "word_embedding_weights": ((251, 16), "float64"),
+        "embed_to_hid_weights": ((128, 64), "float64"),
+        "hid_bias": ((128,), "float64"),
+        "hid_to_output_weights": ((1004, 128), "float64"),
+        "output_bias": ((1004,), "float64"),
+    }
+    model = notebook.Model(notebook.Params(**arrays), data["vocab"])
+    hidden = model.compute_activations(data["train_inputs"][:100]).hidden_layer
+    assert np.mean((hidden > 0.02) & (hidden < 0.98)) > 0.9  # hidden units are not saturated
+    assert np.linalg.matrix_rank(hidden) == 100  # nor all alike
+
+
+# ---------------------------------------------------------------- windows of any text
 
 
 def test_copies_of_a_sentence_go_to_the_same_split():
     sentences = [("a", "b", "c", letter) for letter in "defgh" for _ in range(4)]
-    vocab = make_data.build_vocab(sentences, 8)
-    splits = make_data.split_windows(sentences, vocab, (8, 8, 4))
-    assert sum(len(np.unique(windows, axis=0)) for windows in splits) == 5
+    vocab = windows.build_vocab(sentences, 8)
+    splits = windows.split_windows(sentences, vocab, (8, 8, 4))
+    assert sum(len(np.unique(split, axis=0)) for split in splits) == 5
 
 
 def test_words_outside_the_vocabulary_break_windows():
-    sentences = [tuple("abcdexabcd")]
-    vocab = make_data.build_vocab(sentences, 5)
+    sentence = tuple("abcdexabcd")
+    vocab = windows.build_vocab([sentence], 5)
     assert vocab == ["[MASK]", "a", "b", "c", "d", "e"]
-    word_index = {word: index for index, word in enumerate(vocab)}
-    windows = make_data.windows_of(sentences[0], word_index)
-    assert windows == [(1, 2, 3, 4), (2, 3, 4, 5), (1, 2, 3, 4)]
+    index = {word: number for number, word in enumerate(vocab)}
+    assert windows.windows_of(sentence, index) == [(1, 2, 3, 4), (2, 3, 4, 5), (1, 2, 3, 4)]
+    assert windows.windows_of(sentence, index, 5) == [(1, 2, 3, 4, 5)]
 
 
-def test_a_text_of_ones_own(tmp_path):
-    text, output = tmp_path / "text.txt", tmp_path / "own.pk"
-    text.write_text(TEXT)
-    arguments = [str(text), "-o", str(output), "--vocab-size", "20", "--windows", "6", "2", "1"]
-    command = [sys.executable, "-m", "tools.data.windows", *arguments]
-    run = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    assert "21 words" in run.stdout
-    assert pickle.loads(output.read_bytes())["train_inputs"].shape == (6, 4)
-
-
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(5))
 def test_the_remedy_for_too_few_windows_works(seed):
-    """Whatever the lengths of the sentences and the order in which they are dealt."""
     rng = np.random.RandomState(seed)
     lengths = rng.randint(1, 30, size=300)
     sentences = [tuple(map(str, rng.randint(50, size=length))) for length in lengths]
-    sentences += sentences[:30]
-    vocab = make_data.build_vocab(sentences, 50)
-    with pytest.raises(make_data.TextError) as caught:
-        make_data.split_windows(sentences, vocab, (8000, 1000, 900), seed=seed)
-    total = sum(max(len(sentence) - 3, 0) for sentence in sentences)
-    assert f"the text has {total} windows" in str(caught.value)
+    vocab = windows.build_vocab(sentences, 50)
+    with pytest.raises(windows.TextError) as caught:
+        windows.split_windows(sentences, vocab, (8000, 1000, 900), seed=seed)
     fewer = tuple(map(int, str(caught.value).split("--windows ")[1].split()))
-    assert sum(fewer) > total / 2
-    for other_seed in range(5):
-        splits = make_data.split_windows(sentences, vocab, fewer, seed=other_seed)
+    assert sum(fewer) > sum(max(length - 3, 0) for length in lengths) / 2
+    for other_seed in range(3):
+        splits = windows.split_windows(sentences, vocab, fewer, seed=other_seed)
         assert tuple(map(len, splits)) == fewer
 
 
-def test_tokenize_separates_punctuation_and_clitics():
-    tokens = make_data.tokenize("\"Don't go,\" said Ann's dog (5 times).")
-    assert tokens == "\" do n't go , \" said ann 's dog ( 5 times ) .".split()
+@pytest.mark.parametrize(
+    ("line", "tokens"),
+    [
+        (
+            "\"Don't go,\" said Ann's dog (5 times).",
+            "\" do n't go , \" said ann 's dog ( 5 times ) .",
+        ),
+        ("I don\u2019t know Anna\u02bcs dog.", "i do n't know anna 's dog ."),
+        (
+            "Jos\u00e9 and Jose\u0301: a caf\u00e9\u200b\x07.",
+            "jos\u00e9 and jos\u00e9 : a caf\u00e9 .",
+        ),
+        ("हिन्दी में किताब है।", "हिन्दी में किताब है ।"),
+        ("Это книга, не письмо!", "это книга , не письмо !"),
+        ("هذا كتاب، لا رسالة.", "هذا كتاب ، لا رسالة ."),
+        ("Το βιβλίο είναι εδώ.", "το βιβλίο είναι εδώ ."),
+    ],
+)
+def test_tokenize(line, tokens):
+    assert windows.tokenize(line) == tokens.split()
+
+
+def test_a_script_without_spaces_needs_them(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text(
+        "我今天早上去了学校然后回家。\n他们在公园里和朋友一起玩游戏，很高兴。\n", encoding="utf-8"
+    )
+    with pytest.raises(windows.TextError, match="separate words by spaces"):
+        windows.read_sentences(path, windows.tokenize)
+    path.write_text("我 今天 早上 去 了 学校 。\n他们 在 公园 里 玩 游戏 。\n", encoding="utf-8")
+    assert windows.read_sentences(path, windows.tokenize)[0][-2:] == ("学校", "。")
+
+
+@pytest.mark.parametrize("length", [4, 3])
+def test_a_text_of_ones_own(tmp_path, run, length):
+    text, output = tmp_path / "text.txt", tmp_path / "own.pk"
+    text.write_text(TEXT.replace("the cat", "The cat"), encoding="utf-8")
+    options = ["--tokenize", "--vocab-size", 20, "--windows", 6, 2, 1, "--window-length", length]
+    status, printed, errors = run("windows", text, "-o", output, *options)
+    assert "21 words" in printed, errors
+    assert checking.load_data(output)["train_inputs"].shape == (6, length)
+
+
+def test_data_that_the_notebook_would_refuse_are_not_written():
+    words = ["[MASK]", "twice", "twice"]
+    arrays = {f"{split}_inputs": np.ones((1, 4), np.int32) for split in windows.SPLITS}
+    with pytest.raises(windows.TextError, match="the notebook would refuse"):
+        windows.require_loadable(pickle.dumps({"vocab": words} | arrays))
 
 
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
         (None, [], "cannot be read"),
-        (b"\xff\xfe", [], "cannot be read as UTF-8"),
+        ("I don\u2019t know.\n".encode("cp1252"), [], "perhaps Windows-1252; save it as UTF-8"),
+        ("I do n't know .\n".encode("utf-16"), [], "perhaps UTF-16; save it as UTF-8"),
         (b"\n\n", [], "found no sentences"),
         (TEXT.encode(), [], "ask for a smaller vocabulary with --vocab-size 20"),
         (TEXT.encode(), ["--vocab-size", "20"], "take a longer text, one sentence a line"),
+        (TEXT.encode(), ["-o", "text.txt"], "name another file with -o"),
     ],
 )
-def test_errors_say_what_to_do_and_leave_no_file(tmp_path, text, options, message):
+def test_errors_are_one_line_and_leave_no_file(tmp_path, run, text, options, message):
     source, output = tmp_path / "text.txt", tmp_path / "own.pk"
     if text is not None:
         source.write_bytes(text)
-    command = [sys.executable, "-m", "tools.data.windows", str(source), "-o", str(output), *options]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert run.returncode == 1
-    assert message in run.stderr
-    assert "Traceback" not in run.stderr
+    options = [source if option == "text.txt" else option for option in options]
+    status, _, errors = run("windows", source, "-o", output, *options)
+    assert (status, errors.count("\n")) == (1, 1)
+    assert message in errors
     assert [path for path in tmp_path.iterdir() if path != source] == []
+
+
+def test_other_commands_fail_in_one_line_too(tmp_path, run):
+    for arguments, message in [
+        (["corpus", "--grammar", SENTENCES], "raw_sentences.txt:1: found"),
+        (["parameters", "--data", "no/such.pk"], "no/such.pk"),
+    ]:
+        status, _, errors = run(*arguments, "-o", tmp_path / "out")
+        assert (status, errors.count("\n")) == (1, 1)
+        assert message in errors
+        assert list(tmp_path.iterdir()) == []

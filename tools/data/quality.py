@@ -1,154 +1,113 @@
-"""Measure what training reaches: cross-entropies, and how well the embeddings find kinds of words.
+"""What the corpus is for, measured: cross-entropies, neighbours, and analogies of both models.
 
-    python -m tools.data.quality
-    python -m tools.data.quality --data course/data.pk
-
-Prints the held-out cross-entropy of `train(16, 128)` beside that of a plain run (weights of
-standard deviation 0.01, constant learning rate), and for the words of our grammar the share whose
-nearest neighbour is of the same lexical class.
+The masked language model is `train(16, 128)` of the notebook, GLoVe the asymmetric model with as
+many dimensions. For each, the share of words whose nearest word is of the same lexical class
+("words" in `english.grammar`), and the share of analogies whose first answer is right.
 """
 
-import argparse
 import contextlib
 import io
+import itertools
 from collections import Counter
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
-import checking
-from tools.common import DATA, clear_exit
-from tools.data.corpus import GRAMMAR, load_grammar
+from tools.data.corpus import load_grammar
 from tools.notebook import load_definitions
 
 EMBEDDING_DIM = 16
 NUM_HID = 128
-PLAIN_STANDARD_DEVIATION = 0.01
-PLAIN_LEARNING_RATE = 0.1
-SMALLEST = 6  # words; a smaller class says little about an embedding
+SMALLEST_CLASS = 6  # words; a smaller class says little about an embedding
+
+ANALOGIES = {
+    "past tense": "go:went come:came eat:ate drink:drank write:wrote buy:bought make:made "
+    "cook:cooked work:worked play:played live:lived know:knew think:thought say:said ask:asked "
+    "like:liked want:wanted answer:answered do:did have:had",
+    "third person": "go:goes come:comes eat:eats drink:drinks read:reads write:writes buy:buys "
+    "make:makes cook:cooks work:works play:plays live:lives know:knows think:thinks say:says "
+    "ask:asks like:likes want:wants answer:answers do:does have:has",
+    "plural": "book:books letter:letters story:stories song:songs game:games friend:friends "
+    "man:men woman:women boy:boys girl:girls day:days year:years",
+    "gender": "he:she his:her man:woman men:women boy:girl boys:girls father:mother "
+    "brother:sister son:daughter",
+    "possessive": "i:my you:your he:his she:her we:our they:their",
+}
 
 
-def load_classes(path=GRAMMAR):
-    """Return {word: name of its class}, from the lexicon of the grammar file at `path`.
+def nearest_words(vectors, points):
+    """For each of `points` (K, D), the rows of `vectors` (V, D) from the nearest on, (K, V)."""
+    distances = np.linalg.norm(points[:, np.newaxis] - vectors, axis=2)
+    return np.argsort(distances, axis=1, kind="stable")
 
-    Raises tools.data.corpus.GrammarError if the grammar cannot be used.
+
+def same_class_share(vectors, vocab, classes):
+    """The share of words whose nearest word is of their own class.
+
+    Args:
+        vectors: (V, D), a row for each word of `vocab`, whose first entry is [MASK].
+        classes: {word: name of its class}; words of classes with fewer than SMALLEST_CLASS words
+            are not judged.
     """
-    grammar, _ = load_grammar(path)
-    return {word: name for name, words in grammar.classes.items() for word in words}
+    sizes = Counter(classes[word] for word in vocab[1:])
+    words = [word for word in vocab[1:] if sizes[classes[word]] >= SMALLEST_CLASS]
+    rows = [vocab.index(word) for word in words]
+    nearest = nearest_words(vectors[1:], vectors[rows])[:, 1]  # the first is the word itself
+    return float(np.mean([classes[w] == classes[vocab[k + 1]] for w, k in zip(words, nearest)]))
 
 
-def nearest_words(embeddings):
-    """Return for each row of `embeddings` (V, D) the index of the nearest other row, (V,).
+def analogy_share(vectors, vocab, pairs):
+    """The share of analogies a : b = c : d, over all ordered pairs of `pairs`, that are right.
 
-    Row 0, [MASK], is nobody's nearest word: it is no word.
+    The answer is the word nearest to b - a + c, but for a, b and c themselves; d is right.
+    Pairs with a word outside the vocabulary are left out. Returns the share and their number.
     """
-    embeddings = np.asarray(embeddings, dtype=float)
-    squares = (embeddings**2).sum(axis=1)
-    distances = squares[:, None] + squares[None, :] - 2 * embeddings @ embeddings.T
-    np.fill_diagonal(distances, np.inf)
-    distances[:, 0] = np.inf
-    return distances.argmin(axis=1)
+    row = {word: index for index, word in enumerate(vocab)}
+    known = [pair for pair in pairs if set(pair) <= set(row)]
+    questions = [
+        [row[word] for word in (*first, *second)]
+        for first, second in itertools.permutations(known, 2)
+    ]
+    a, b, c, d = np.transpose(questions)
+    answers = nearest_words(vectors, vectors[b] - vectors[a] + vectors[c])
+    right = [
+        next(k for k in ranking if k not in question[:3]) == question[3]
+        for ranking, question in zip(answers, questions, strict=True)
+    ]
+    return float(np.mean(right)), len(questions)
 
 
-def same_class_share(embeddings, vocab, classes, smallest=SMALLEST):
-    """Return the share of words whose nearest word belongs to their own class.
-
-    embeddings: (V, D), a row a word of `vocab`, whose first entry is [MASK].
-    classes: {word: class}, as load_classes() returns it.
-    smallest: words of classes with fewer members are not judged, but may be nearest words.
-    Raises ValueError if the arguments do not fit together or no word can be judged.
-    """
-    if np.ndim(embeddings) != 2 or len(embeddings) != len(vocab):
-        raise ValueError(
-            f"found embeddings of shape {np.shape(embeddings)} for {len(vocab)} words, "
-            "expected one row a word"
-        )
-    unknown = [word for word in vocab[1:] if word not in classes]
-    if unknown:
-        raise ValueError(f"found words without a class: {unknown[:5]}, expected all in `classes`")
-    class_of = [None, *(classes[word] for word in vocab[1:])]
-    size = Counter(class_of[1:])
-    judged = [k for k in range(1, len(vocab)) if size[class_of[k]] >= smallest]
-    if not judged:
-        raise ValueError(f"found no class with {smallest} words or more, expected at least one")
-    nearest = nearest_words(embeddings)
-    return float(np.mean([class_of[nearest[k]] == class_of[k] for k in judged]))
-
-
-def train_plainly(notebook):
-    """Model after a plain run: as many steps as the default, but small weights, constant rate."""
-    config = notebook["TrainingConfig"]()
-    rng = np.random.RandomState(config.seed)
-    inputs = notebook["data"]["train_inputs"]
-    model = notebook["Model"].random_init(
-        notebook["vocab"], inputs.shape[1], EMBEDDING_DIM, NUM_HID, rng
-    )
-    for value in vars(model.params).values():
-        value[...] = PLAIN_STANDARD_DEVIATION * rng.normal(size=value.shape)
-    velocity = model.params.zeros_like()
-    batches = notebook["shuffled_batches"](model, inputs, config, rng)
-    n_steps = len(inputs) // config.batch_size * config.epochs
-    for batch, mask in tqdm(batches, "plain run", n_steps, leave=False):
-        notebook["training_step"](
-            model, velocity, batch, mask, PLAIN_LEARNING_RATE, config.momentum
-        )
-    return model
-
-
-def train_glove(notebook, d=EMBEDDING_DIM):
+def train_glove(notebook, data, d=EMBEDDING_DIM):
     """Vectors W (V, d) of the asymmetric GLoVe model, as the notebook's sweep trains them."""
-    log_X = notebook["calculate_log_co_occurrence"](notebook["data"]["train_inputs"])
+    log_X = notebook["calculate_log_co_occurrence"](data["train_inputs"])
     start = notebook["init_GLoVe"](d, False, np.random.RandomState(0))
     return notebook["train_GLoVe"](*start, log_X, log_X)[0]
 
 
-def share_by_chance(vocab, classes, n_draws=100):
-    """The share of neighbours of the same class among random vectors, the mean of many draws."""
-    rng = np.random.RandomState(0)
-    draws = rng.normal(size=(n_draws, len(vocab), EMBEDDING_DIM))
-    return np.mean([same_class_share(vectors, vocab, classes) for vectors in draws])
-
-
 def measure(data):
-    """Figures by name: held-out cross-entropies in nats and, for our vocabulary, shares."""
+    """Yield pairs (name of a figure, value) for a dict as `checking.load_data` returns it.
+
+    Cross-entropies are in nats. Shares of neighbours are measured for words of our grammar only.
+    """
     notebook = load_definitions(data)
-    classes = load_classes()
+    vocab = data["vocab"]
     with threadpool_limits(limits=1, user_api="blas"):
         with contextlib.redirect_stdout(io.StringIO()):
             model = notebook["train"](EMBEDDING_DIM, NUM_HID)
-        plain = train_plainly(notebook)
-        figures = {
-            "default run, validation": model.evaluate(data["valid_inputs"]),
-            "default run, test": model.evaluate(data["test_inputs"]),
-            "plain run, validation": plain.evaluate(data["valid_inputs"]),
-            "plain run, test": plain.evaluate(data["test_inputs"]),
+        for split in ("train", "valid", "test"):
+            inputs = data[f"{split}_inputs"]
+            yield f"cross-entropy, {split}", model.evaluate(inputs[: len(data["test_inputs"])])
+        embeddings = {
+            "masked model": model.params.word_embedding_weights.astype(np.float64),
+            "GLoVe": train_glove(notebook, data),
         }
-        if set(data["vocab"][1:]) == set(classes):
-            embeddings = {
-                "masked model": model.params.word_embedding_weights,
-                "GLoVe": train_glove(notebook),
-            }
-            for name, vectors in embeddings.items():
-                figures[f"{name}, neighbour of the same class"] = same_class_share(
-                    vectors, data["vocab"], classes
-                )
-            figures["random vectors, neighbour of the same class"] = share_by_chance(
-                data["vocab"], classes
-            )
-    return figures
-
-
-@clear_exit(checking.DataFileError)
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", default=DATA, help="default: %(default)s")
-    arguments = parser.parse_args()
-    for name, value in measure(checking.load_data(arguments.data)).items():
-        print(f"{name:<45} {value:.3f}")
-
-
-if __name__ == "__main__":
-    main()
+    classes = load_grammar().class_of()
+    for name, vectors in embeddings.items():
+        if set(vocab[1:]) <= set(classes):
+            share = same_class_share(vectors, vocab, classes)
+            yield f"{name}, nearest word of the same class", share
+        for kind, pairs in ANALOGIES.items():
+            pairs = [pair.split(":") for pair in pairs.split()]
+            if len([pair for pair in pairs if set(pair) <= set(vocab)]) > 1:
+                share, how_many = analogy_share(vectors, vocab, pairs)
+                yield f"{name}, analogies, {kind} ({how_many})", share

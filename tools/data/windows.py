@@ -1,49 +1,77 @@
-"""Make data.pk, the windows of a file of sentences in three splits.
-
-    python -m tools.data.windows
-    python -m tools.data.windows my_text.txt --tokenize --vocab-size 400 --windows 80000 10000 10000
+"""The windows of a text, in three splits: what data.pk holds.
 
 A file of sentences has one sentence a line, its tokens separated by spaces. The most frequent
 tokens are the vocabulary; a window is a run of consecutive tokens of one sentence, all of them in
 the vocabulary.
 """
 
-import argparse
-import pickle
+import functools
 import re
+import sys
+import tempfile
+import unicodedata
 from collections import Counter
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from tools.common import (
-    DATA,
-    PICKLE_PROTOCOL,
-    SENTENCES,
-    clear_exit,
-    random_seed,
-    require_different_files,
-    whole_number,
-    write_atomically,
-)
+import checking
 
 MASK_WORD = "[MASK]"
+SPLITS = ("train", "valid", "test")
 VOCAB_SIZE = 250
 SMALLEST_VOCAB_SIZE = 20  # the notebook's t-SNE and its largest d need that many words
 CONTEXT_LEN = 4
 WINDOWS = (372_500, 46_500, 46_500)
 SEED = 0
-TOKEN = re.compile(r"n't\b|'s\b|\w+(?=n't\b)|\w+|[^\w\s]")
+
+APOSTROPHES = str.maketrans("\u2019\u02bc", "''")  # both are typed for the plain one
+JOINERS = "\u200c\u200d"  # zero-width, within words of Persian and of languages of India
+# Scripts without spaces between words, as the names of their characters begin.
+UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+LONGEST_MEAN_WORD = 6  # characters: what is longer in such a script is no word but a phrase
 
 
 class TextError(ValueError):
     """A text cannot be made into data; the message says what to do."""
 
 
+@functools.cache
+def token_pattern():
+    """The pattern of a token: n't, 's, a word with its combining marks, or a mark on its own.
+
+    Python's \\w leaves out combining marks, without which Hindi falls apart into its vowel signs.
+    """
+    marks = (chr(c) for c in range(sys.maxunicode + 1) if unicodedata.category(chr(c))[0] == "M")
+    letter = rf"[\w{re.escape(''.join(marks))}{JOINERS}]"
+    return re.compile(rf"n't(?!{letter})|'s(?!{letter})|{letter}+?(?=n't(?!{letter}))|{letter}+|\S")
+
+
 def tokenize(line):
-    """Tokens of a line of plain English: lower case, punctuation, n't and 's on their own."""
-    return TOKEN.findall(line.lower())
+    """Tokens of a line of plain text: lower case, punctuation, n't and 's on their own.
+
+    Characters are composed (NFC), curly apostrophes made straight, and control characters dropped.
+    """
+    line = unicodedata.normalize("NFC", line.translate(APOSTROPHES).lower())
+    kept = (
+        " " if c.isspace() else c
+        for c in line
+        if c.isspace() or c in JOINERS or unicodedata.category(c)[0] != "C"
+    )
+    return token_pattern().findall("".join(kept))
+
+
+def require_words(sentences):
+    """Raise TextError if the text seems to be in a script without spaces between words."""
+    words = {word for sentence in sentences for word in sentence}
+    unspaced = [len(w) for w in words if unicodedata.name(w[0], "").startswith(UNSPACED)]
+    if 2 * len(unspaced) > len(words) and np.mean(unspaced) > LONGEST_MEAN_WORD:
+        raise TextError(
+            "the text is in a script without spaces between words, expected words: separate words "
+            "by spaces, with a program for that language, and call this again"
+        )
 
 
 def read_sentences(path, split_line=str.split):
@@ -52,12 +80,22 @@ def read_sentences(path, split_line=str.split):
     Raises TextError if the file cannot be read, is no UTF-8 text, or is empty.
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            sentences = [tuple(split_line(line)) for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise TextError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise TextError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        text = "\0" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else None
+    if text is None or "\0" in text:
+        likely = "Windows-1252" if text is None else "UTF-16"
+        raise TextError(
+            f"{path}: found no UTF-8 text, perhaps {likely}; save it as UTF-8, in an editor or "
+            f"with iconv -f {likely.upper()} -t UTF-8"
+        )
+    sentences = [tuple(split_line(line)) for line in text.splitlines()]
+    sentences = [sentence for sentence in sentences if sentence]
     if not sentences:
         raise TextError(f"{path}: found no sentences, expected one a line")
+    require_words(sentences)
     return sentences
 
 
@@ -119,7 +157,7 @@ def split_windows(sentences, vocab, n_windows=WINDOWS, context_len=CONTEXT_LEN, 
     distinct = list(copies)
     order = rng.permutation(len(distinct))
     splits = []
-    with tqdm(order, desc="windows", unit="sentence", leave=False) as bar:
+    with tqdm(order, "windows", leave=False, disable=None) as bar:
         numbers = iter(bar)
         for wanted in n_windows:
             windows = []
@@ -148,48 +186,21 @@ def make_data(
     vocab = build_vocab(sentences, vocab_size)
     data = {"vocab": vocab}
     splits = split_windows(sentences, vocab, n_windows, context_len, seed)
-    for name, windows in zip(("train", "valid", "test"), splits, strict=True):
+    for name, windows in zip(SPLITS, splits, strict=True):
         data[f"{name}_inputs"] = data[f"{name}_targets"] = windows
     return data
 
 
-@clear_exit(TextError)
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("sentences", nargs="?", default=SENTENCES, help="default: %(default)s")
-    parser.add_argument("-o", "--output", default=DATA, help="default: %(default)s")
-    parser.add_argument(
-        "--vocab-size",
-        type=whole_number(SMALLEST_VOCAB_SIZE),
-        default=VOCAB_SIZE,
-        help=f"without [MASK], at least {SMALLEST_VOCAB_SIZE}; default: %(default)s",
-    )
-    parser.add_argument(
-        "--windows",
-        type=whole_number(1),
-        nargs=3,
-        default=WINDOWS,
-        metavar=("TRAIN", "VALID", "TEST"),
-        help="windows in each split; default: %(default)s",
-    )
-    parser.add_argument("--seed", type=random_seed, default=SEED, help="default: %(default)s")
-    parser.add_argument(
-        "--tokenize",
-        action="store_true",
-        help="for plain English text: lower-case it and separate punctuation, n't and 's",
-    )
-    arguments = parser.parse_args()
-    require_different_files([("-o", arguments.output)], [("the text", arguments.sentences)])
-    sentences = read_sentences(arguments.sentences, tokenize if arguments.tokenize else str.split)
-    data = make_data(sentences, arguments.vocab_size, tuple(arguments.windows), seed=arguments.seed)
-    write_atomically(arguments.output, pickle.dumps(data, PICKLE_PROTOCOL))
-    sizes = ", ".join(
-        f"{data[f'{name}_inputs'].shape[0]} {name}" for name in ("train", "valid", "test")
-    )
-    print(f"{arguments.output}: {len(data['vocab'])} words; windows: {sizes}")
-
-
-if __name__ == "__main__":
-    main()
+def require_loadable(content):
+    """Raise TextError unless `checking.load_data` accepts the bytes of a data file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "data.pk")
+        path.write_bytes(content)
+        try:
+            checking.load_data(path)
+        except checking.DataFileError as error:
+            found = str(error).removeprefix(f"{path}: ")
+            raise TextError(
+                f"the notebook would refuse these data ({found}): ask for a smaller vocabulary "
+                "with --vocab-size, or for fewer --windows"
+            ) from None

@@ -1,24 +1,10 @@
-"""Make the zip for students: the notebook without its solutions, and all that they need.
+"""What is in the zip for students: the notebook without its solutions, and all that they need."""
 
-    python -m tools.release.students_zip -o hw1.zip
-    python -m tools.release.students_zip -o hw1.zip --term 2026 --key key.txt --staff staff
-
-Solutions become stubs that name their question, answers become "YOUR ANSWER HERE", outputs go.
-Before the zip is written, all its files are searched for expressions of the solutions, sentences
-and figures of the answers, and printed gradients; if one is found, nothing is written.
-
-With --term the zip holds a partially trained model of that term's own, so the printed gradients of
-other terms are no help. The same term makes the same bytes again. --staff writes a folder for the
-staff: the reference notebook, run from top to bottom on the files of this release, so that it
-prints the gradients of this term; the run takes two minutes. Students must not get it, nor the key.
-"""
-
-import argparse
 import copy
-import logging
-import shlex
+import unicodedata
 from pathlib import Path
 
+import numpy as np
 from nbgrader.nbgraderformat import ValidationError
 from nbgrader.preprocessors import (
     CheckCellMetadata,
@@ -31,46 +17,37 @@ from nbgrader.preprocessors import (
 )
 from tqdm import tqdm
 
-import checking
-from tools.common import (
-    DATA,
-    NOTEBOOK,
-    PARTIALLY_TRAINED,
-    ROOT,
-    SENTENCES,
-    clear_exit,
-    require_different_files,
-    require_writable,
-    room_files,
-    write_atomically,
-    zip_bytes,
-)
-from tools.notebook import NotebookError, clean, notebook_bytes, read_notebook, run
-from tools.pdf import __main__ as make_pdf
+from tools.common import NOTEBOOK, ROOT, SENTENCES, room_files
+from tools.notebook import HANDED_OUT, clean, notebook_bytes
 from tools.questions import QUESTIONS
-from tools.reference import add_key_arguments, key_inputs, read_key
 from tools.release.leaks import (
-    figure_traces,
     find_traces,
+    gradient_traces,
     notebook_traces,
-    pdf_text,
+    prose_traces,
     text_of,
     text_traces,
 )
+from tools.rubric import RUBRIC
 
-FOLDER = "hw1"  # in the zip
 README = Path(__file__).with_name("student_readme.md")
-REQUIREMENTS = "tools/requirements.txt"
-COPIED = ("requirements.txt", "LICENSE", "written/problems.pdf")
-STUDENT_FILES = (
+COURSE = ROOT / "written" / "course.md"  # deadline and policies
+COURSE_PLACE = "<!-- course -->\n"  # in the README
+DATA_LICENCE = "LICENSE-DATA"
+OPTIONAL = (SENTENCES.name, DATA_LICENCE)
+COPIED = (
+    "requirements.txt",
+    "LICENSE",
+    "written/problems.pdf",
     "checking.py",
-    "data_files.py",
     "tools/__init__.py",
     "tools/common.py",
     "tools/notebook.py",
     "tools/questions.py",
     "tools/pdf",
 )
+REQUIREMENTS = "tools/requirements.txt"
+PDF_PACKAGES = ("markdown-it-py", "pypandoc-binary", "pypdf", "typst")  # that only tools/pdf needs
 
 
 class ReleaseError(ValueError):
@@ -80,18 +57,18 @@ class ReleaseError(ValueError):
 # The notebook
 
 
-MESSAGES = {
-    question.grade_id: f'"{question.number}: {question.title} (not written yet)"'
-    for question in QUESTIONS
-}
-
-
 class ClearNamedSolutions(ClearSolutions):
     """nbgrader's preprocessor, with stubs that name the question."""
 
     def preprocess_cell(self, cell, resources, cell_index):
-        message = MESSAGES.get(cell.metadata.get("nbgrader", {}).get("grade_id"), "")
-        self.code_stub = {"python": f"# YOUR CODE HERE\nraise NotImplementedError({message})"}
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        messages = (
+            f'"{question.number}: {question.title} (not written yet)"'
+            for question in QUESTIONS
+            if question.grade_id == grade_id
+        )
+        stub = f"# YOUR CODE HERE\nraise NotImplementedError({next(messages, '')})"
+        self.code_stub = {"python": stub}
         return super().preprocess_cell(cell, resources, cell_index)
 
 
@@ -146,29 +123,69 @@ def student_version(reference):
 
 
 def student_requirements():
-    """Text of tools/requirements.txt for students: the notebook's, and what makes the PDF."""
-    return "\n".join(["-r ../requirements.txt", *make_pdf.PACKAGES.values(), ""])
+    """Text of tools/requirements.txt for students: the notebook's packages and those for the PDF.
+
+    The versions are those of the staff.
+    """
+    lines = (ROOT / REQUIREMENTS).read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith(("-r", *PDF_PACKAGES)))
 
 
-def student_files(reference, data, partially_trained, sentences=None):
+def student_readme(data_files):
+    """Text of the README, with what the course has written about deadlines and policies.
+
+    A line about a file that may be missing, and is missing, is left out.
+    """
+    course = COURSE.read_text(encoding="utf-8") + "\n" if COURSE.is_file() else ""
+    lines = README.read_text(encoding="utf-8").splitlines(keepends=True)
+    absent = set(OPTIONAL) - set(data_files)
+    kept = (line for line in lines if not any(name in line for name in absent))
+    return "".join(kept).replace(COURSE_PLACE, course)
+
+
+def student_files(reference, data_files):
     """Contents of the zip: a dict from a name to bytes.
 
     Args:
         reference: node of the reference notebook.
-        data, partially_trained, sentences: bytes of the three files; sentences may be missing.
+        data_files: dict from a name to bytes: data.pk and partially_trained.pk; raw_sentences.txt
+            and LICENSE-DATA may be missing.
+
+    Raises ReleaseError as `student_version` does, OSError.
     """
-    readme = README.read_text(encoding="utf-8").splitlines(keepends=True)
-    names = [*COPIED, *room_files(*STUDENT_FILES)]
-    files = {name: (ROOT / name).read_bytes() for name in names}
-    files[REQUIREMENTS] = student_requirements().encode()
+    files = {name: (ROOT / name).read_bytes() for name in room_files(*COPIED)} | data_files
     files[NOTEBOOK.name] = notebook_bytes(student_version(reference))
-    files[DATA.name] = data
-    files[PARTIALLY_TRAINED.name] = partially_trained
-    if sentences is not None:
-        files[SENTENCES.name] = sentences
-    kept = (line for line in readme if sentences is not None or SENTENCES.name not in line)
-    files["README.md"] = "".join(kept).encode()
+    # By this copy the tools tell what a student has written.
+    files[HANDED_OUT.relative_to(ROOT).as_posix()] = files[NOTEBOOK.name]
+    files[REQUIREMENTS] = student_requirements().encode()
+    files["README.md"] = student_readme(data_files).encode()
     return files
+
+
+def untokenized(text):
+    """What tokenizing leaves of a text: lower case, without spaces and control characters."""
+    text = unicodedata.normalize("NFC", text).lower().replace("\u2019", "'")
+    dropped = (c for c in set(text) if unicodedata.category(c)[0] in "ZC" and c != "\n")
+    return text.translate(dict.fromkeys(map(ord, dropped)))
+
+
+def window_not_in(text, data, n_windows=1000):
+    """A window of the data that stands in no line of a text, as str; None if none was found.
+
+    Of n_windows random windows all have to be in the text of which the data were made.
+
+    Args:
+        text: str with a sentence a line, its tokens separated by spaces or not.
+        data: dict as `checking.load_data` returns it.
+    """
+    text = untokenized(text)
+    windows = np.vstack([data[f"{split}_inputs"] for split in ("train", "valid", "test")])
+    rows = np.random.RandomState(0).randint(len(windows), size=n_windows)
+    for window in windows[rows]:
+        words = [data["vocab"][index] for index in window]
+        if untokenized("".join(words)) not in text:
+            return " ".join(words)
+    return None
 
 
 # The search for solutions
@@ -181,23 +198,22 @@ def traces_of_solutions(reference, key_lines):
     Raises ReleaseError if a solution is not Python.
     """
     try:
-        traces = list(notebook_traces(reference))
+        traces = notebook_traces(reference)
     except SyntaxError as error:
         raise ReleaseError(
             f"a solution has the line {error.text.strip()!r}, which is not Python ({error.msg}): "
-            "mend it, and put whole statements between the markers"
+            "correct it, and put whole statements between the markers"
         ) from error
-    for line in key_lines:
-        traces += figure_traces(line.split()[-1], f"the printed {line.split()[0]}")
+    traces += gradient_traces(key_lines)
+    for number, points in RUBRIC.items():
+        texts = [point.partition(": ")[2] for point in points]  # after the marks
+        traces += prose_traces(texts, f"the rubric of question {number}")
     problems, solutions = (
-        [
-            (ROOT / "written" / f"{name}.md").read_text(encoding="utf-8"),
-            pdf_text((ROOT / "written" / f"{name}.pdf").read_bytes()),
-        ]
+        (ROOT / "written" / f"{name}.md").read_text(encoding="utf-8")
         for name in ("problems", "solutions")
     )
-    written = [t for text in solutions for t in text_traces(text, "the written solutions")]
-    public = find_traces("\n".join(problems), written)
+    written = text_traces(solutions, "the written solutions")
+    public = find_traces(problems, written)
     return traces + [trace for trace in written if trace not in public]
 
 
@@ -209,95 +225,3 @@ def require_no_traces(files, traces):
                 f"{name} holds {len(found)} traces of solutions, such as {found[0].text[:80]!r} of "
                 f"{found[0].origin}: take them out, or between the markers of a solution"
             )
-
-
-# The command
-
-
-def staff_names():
-    """Names of the files in the folder for the staff, the notebook last."""
-    return ["checking.py", "data_files.py", DATA.name, PARTIALLY_TRAINED.name, NOTEBOOK.name]
-
-
-def write_staff_folder(folder, reference, files):
-    """Write the reference notebook with the outputs of a run on the files of a release.
-
-    files: dict from names to bytes, as `student_files` returns it.
-    Raises NotebookError if a cell fails, OSError.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in staff_names()[:-1]:
-        write_atomically(folder / name, files[name])
-    notebook = copy.deepcopy(reference)
-    run(notebook, folder)
-    clean(notebook)
-    write_atomically(folder / NOTEBOOK.name, notebook_bytes(notebook))
-
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("-o", "--output", required=True, type=Path, help="the zip for students")
-    add_key_arguments(parser)
-    add("--sentences", type=Path, help="the text of --data; other data are released without it")
-    add("--key", type=Path, metavar="FILE", help="write the answer key, for staff")
-    add("--staff", type=Path, metavar="FOLDER", help="write the executed reference, for staff")
-    return parser.parse_args()
-
-
-def key_command(arguments):
-    """The command that prints the answer key of a term."""
-    command = ["python", "-m", "tools.reference", "--term", arguments.term]
-    if arguments.data.resolve() != DATA:
-        command += ["--data", str(arguments.data)]
-    if arguments.notebook.resolve() != NOTEBOOK:
-        command += ["--notebook", str(arguments.notebook)]
-    return shlex.join(command)
-
-
-def require_outputs(arguments, sentences):
-    """Raise an error if a file cannot be written, or would overwrite another one.
-
-    Raises SameFileError, ReleaseError and OSError.
-    """
-    staff = arguments.staff
-    outputs = [("-o", arguments.output), ("--key", arguments.key), ("--staff", staff)]
-    outputs += [("--staff", staff / name) for name in (staff_names() if staff else ())]
-    require_different_files(outputs, [*key_inputs(arguments), ("the text", sentences)])
-    for path in (arguments.output, arguments.key):
-        if path is not None:
-            require_writable(path)
-    if staff is not None and staff.exists() and not staff.is_dir():
-        raise ReleaseError(f"{staff}: found a file; expected a folder, or the name of a new one")
-
-
-@clear_exit(ReleaseError, NotebookError, checking.DataFileError)
-def main():
-    arguments = parse_arguments()
-    logging.disable()  # nbgrader logs what it also raises
-    sentences = arguments.sentences or (SENTENCES if arguments.data.resolve() == DATA else None)
-    require_outputs(arguments, sentences)
-    reference = read_notebook(arguments.notebook)
-    sentences_bytes = sentences.read_bytes() if sentences else None
-    key_lines, model_bytes = read_key(arguments)
-    files = student_files(reference, arguments.data.read_bytes(), model_bytes, sentences_bytes)
-    traces = traces_of_solutions(reference, key_lines)
-    require_no_traces(files, traces)
-
-    zipped = zip_bytes({f"{FOLDER}/{name}": content for name, content in files.items()})
-    write_atomically(arguments.output, zipped)
-    print(f"{arguments.output}: {len(files)} files, without any of {len(traces)} solution traces")
-    if arguments.key:
-        write_atomically(arguments.key, "\n".join([*key_lines, ""]).encode())
-        print(f"{arguments.key}: the answer key, for staff")
-    elif arguments.term:
-        print(f"the answer key, for staff:  {key_command(arguments)}")
-    if arguments.staff:
-        write_staff_folder(arguments.staff, reference, files)
-        print(f"{arguments.staff}: the reference notebook with this release's outputs, for staff")
-
-
-if __name__ == "__main__":
-    main()

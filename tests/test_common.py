@@ -1,0 +1,213 @@
+"""What all tools share: files written whole or not at all, zips, command lines; and .ci/run."""
+
+import argparse
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tools import common
+from tools.common import (
+    ROOT,
+    SameFileError,
+    clear_exit,
+    random_seed,
+    require_different_files,
+    require_writable,
+    room_files,
+    term_name,
+    whole_number,
+    write_atomically,
+    zip_bytes,
+)
+
+# Files
+
+
+def test_a_file_keeps_its_permissions(tmp_path):
+    path = tmp_path / "key.txt"
+    write_atomically(path, b"old")
+    path.chmod(0o640)
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", ["write_bytes", "replace"])
+def test_a_file_is_the_old_one_if_its_writer_is_stopped(tmp_path, monkeypatch, step, error):
+    path = tmp_path / "some.pk"
+    path.write_bytes(b"old")
+    original = Path.write_bytes
+
+    def stop(self, argument):
+        if step == "write_bytes":
+            original(self, argument[:1])
+        raise error
+
+    monkeypatch.setattr(Path, step, stop)
+    with pytest.raises(type(error)):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pipe_or_a_device_is_written_to_and_stays_one(tmp_path):
+    reading, writing = os.pipe()
+    write_atomically(f"/dev/fd/{writing}", b"text")
+    assert os.read(reading, 10) == b"text"
+    for end in (reading, writing):
+        os.close(end)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"), [(".", "it is a folder"), ("none/some.pk", "there is no such folder")]
+)
+def test_what_cannot_be_written_is_named_beforehand(tmp_path, monkeypatch, path, found):
+    monkeypatch.chdir(tmp_path)
+    for function in (require_writable, lambda path: write_atomically(path, b"new")):
+        with pytest.raises(OSError, match=rf"{path}: cannot be written \({found}\); expected a"):
+            function(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_zip_is_sorted_dated_today_and_keeps_programs(monkeypatch):
+    today = time.struct_time((2026, 9, 8, 13, 30, 5, 1, 251, 0))
+    monkeypatch.setattr(common.time, "localtime", lambda: today)
+    content = zip_bytes({"b/run": b"#!/bin/sh", "a.txt": b"text"}, programs=["b/run"])
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        infos = archive.infolist()
+        assert archive.read("a.txt") == b"text"
+    assert [info.filename for info in infos] == ["a.txt", "b/run"]
+    assert {info.date_time for info in infos} == {(2026, 9, 8, 0, 0, 0)}
+    assert [oct(info.external_attr >> 16) for info in infos] == ["0o100644", "0o100755"]
+    assert content == zip_bytes({"a.txt": b"text", "b/run": b"#!/bin/sh"}, programs=["b/run"])
+
+
+def test_the_files_of_a_room_are_all_but_compiled_ones():
+    found = room_files("tools/release", "checking.py")
+    assert {"checking.py", "tools/release/leaks.py", "tools/release/student_readme.md"} <= set(
+        found
+    )
+    assert found == sorted(found)
+    assert not [name for name in found if "__pycache__" in name]
+    with pytest.raises(FileNotFoundError, match="tools/none: found no file"):
+        room_files("checking.py", "tools/none")
+
+
+# Command lines
+
+
+@pytest.mark.parametrize("text", ["0", "11", "1.5", "", "many", "9" * 5000])
+def test_a_number_out_of_range_is_named(text):
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
+        whole_number(1, 10)(text)
+    assert f"found {text[:30]!r}, expected a whole number, from 1 to 10" in str(caught.value)
+
+
+def test_numbers_and_terms_are_read():
+    assert [whole_number(1, 10)(text) for text in ("1", " 10")] == [1, 10]
+    assert random_seed(str(2**32 - 1)) == 2**32 - 1
+    with pytest.raises(argparse.ArgumentTypeError):
+        random_seed(str(2**32))
+    assert term_name("spring 2026") == "spring 2026"
+    for text in ("", " ", "20\n26", "\udcff"):
+        with pytest.raises(argparse.ArgumentTypeError, match="expected the name of a term"):
+            term_name(text)
+
+
+def test_no_file_is_written_that_is_read_or_written_otherwise(tmp_path):
+    (tmp_path / "text.txt").write_text("")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "text.txt")
+    inputs = [("the text", tmp_path / "text.txt"), ("the model", None)]
+    require_different_files([("-o", tmp_path / "a"), ("--key", tmp_path / "b")], inputs)
+    for path in (tmp_path / "text.txt", tmp_path / "link.txt", tmp_path / "." / "text.txt"):
+        with pytest.raises(SameFileError, match="it is the text: name another file with -o"):
+            require_different_files([("-o", path)], inputs)
+    outputs = [("-o", tmp_path / "a"), ("--key", tmp_path / "a"), ("--staff", None)]
+    with pytest.raises(SameFileError, match="it is also the file of -o: name another .* --key"):
+        require_different_files(outputs, inputs)
+
+
+class OwnError(ValueError):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (OwnError("found a; expected b"), 1, "error: found a; expected b\n"),
+        (SameFileError("would be overwritten"), 1, "error: would be overwritten\n"),
+        (
+            FileNotFoundError(2, "No such file", "none"),
+            1,
+            "error: [Errno 2] No such file: 'none'\n",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_what_users_do_wrong_ends_a_tool_with_one_line(error, status, line, capsys):
+    @clear_exit(OwnError)
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == status
+    assert capsys.readouterr() == ("", line)
+
+
+def test_other_errors_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError), clear_exit(OwnError):
+        1 / 0  # noqa: B018 -- a mistake of ours
+
+
+ROOMS = ["data", "release", "pdf", "grade", "notebook", "reference", "benchmark"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_tool_explains_itself_and_refuses_what_it_does_not_know(room):
+    command = [sys.executable, "-m", f"tools.{room}"]
+    explained = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert explained.returncode == 0 and f"python -m tools.{room}" in explained.stdout
+    refused = subprocess.run([*command, "--nonsense"], cwd=ROOT, capture_output=True, text=True)
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert "error: " in refused.stderr.splitlines()[-1] and "Traceback" not in refused.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_tool_with_one_line(tmp_path):
+    command = [sys.executable, "-m", "tools.reference", "--term", "2026"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stderr.read(1)  # of the progress bar
+        process.send_signal(signal.SIGINT)
+        printed, errors = process.communicate()
+    assert (process.returncode, printed) == (130, "")
+    assert errors.endswith("interrupted\n") and "Traceback" not in errors
+
+
+# The script that runs all checks
+
+
+STEPS = ["ruff check .", "ruff format --check .", "python -m pytest", "python -m pytest -m slow"]
+
+
+@pytest.mark.parametrize("failing", [None, *STEPS])
+def test_the_checks_fail_if_one_of_their_steps_does(failing, tmp_path):
+    for name in ("python3", "pip", "ruff", "python"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\n[ "{name} $*" != "{failing}" ]\n')
+        program.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    run = subprocess.run([ROOT / ".ci" / "run"], env=environment, capture_output=True)
+    assert run.returncode == (0 if failing is None else 1)

@@ -1,0 +1,282 @@
+"""The loading of data files: of every kind that is in use, and of broken ones in one table."""
+
+import gzip
+import io
+import os
+import pickle
+import re
+from pathlib import Path
+from types import FunctionType
+
+import numpy as np
+import pytest
+
+import checking
+
+WORDS = ["[MASK]", "the", "cat", "sat", ".", "né"]
+SPLITS = ("train", "valid", "test")
+COURSE = os.environ.get("HW1_COURSE_FILES")
+
+
+def small_data(dtype=np.int32, **changes):
+    """A valid dict, or one with some entries changed; None removes an entry."""
+    random = np.random.RandomState(0)
+    data = {"vocab": list(WORDS)}
+    for split, n in zip(SPLITS, (20, 5, 3)):
+        data[f"{split}_inputs"] = random.randint(1, len(WORDS), size=(n, 4)).astype(dtype)
+    return {name: value for name, value in (data | changes).items() if value is not None}
+
+
+def small_parameters(dtype=np.float64, **changes):
+    random, shapes = np.random.RandomState(0), checking.parameter_shapes(4, len(WORDS), 3, 5)
+    arrays = {name: random.randn(*shape).astype(dtype) for name, shape in shapes.items()}
+    parameters = {"vocab": list(WORDS)} | arrays | changes
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+class OldNumPyPickler(pickle._Pickler):
+    """Writes the module names that NumPy had before version 2."""
+
+    def save_global(self, obj, name=None):
+        module = getattr(obj, "__module__", "") or ""
+        if not module.startswith("numpy._core"):
+            return super().save_global(obj, name)
+        module, name = module.replace("numpy._core", "numpy.core"), name or obj.__qualname__
+        if self.proto >= 4:
+            self.save(module)
+            self.save(name)
+            self.write(pickle.STACK_GLOBAL)
+        else:
+            self.write(pickle.GLOBAL + f"{module}\n{name}\n".encode())
+        self.memoize(obj)
+
+    dispatch = pickle._Pickler.dispatch | {FunctionType: save_global}
+
+
+def old_dumps(value, protocol):
+    file = io.BytesIO()
+    OldNumPyPickler(file, protocol).dump(value)
+    return file.getvalue()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "some.pk"
+
+
+# What loads
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 3, 4, 5])
+@pytest.mark.parametrize("dumps", [pickle.dumps, old_dumps])
+def test_files_of_any_protocol_numpy_and_numbers(path, protocol, dumps):
+    for dtype in (np.int8, np.uint16, np.int32, np.int64, ">i4"):
+        data = small_data(dtype)
+        path.write_bytes(dumps(data, protocol))
+        loaded = checking.load_data(path)
+        assert loaded["vocab"] == WORDS and len(loaded) == 7
+        for split in SPLITS:
+            inputs = loaded[f"{split}_inputs"]
+            assert inputs.dtype == np.int32 and inputs.flags.writeable and inputs.flags.c_contiguous
+            np.testing.assert_array_equal(inputs, data[f"{split}_inputs"])
+            assert loaded[f"{split}_targets"] is inputs
+    for dtype in (np.float32, np.float64, ">f8"):
+        parameters = small_parameters(dtype)
+        parameters |= {k: np.asfortranarray(parameters[k]) for k in checking.PARAMETERS}
+        path.write_bytes(dumps(parameters, protocol))
+        loaded = checking.load_partially_trained(path, WORDS)
+        assert set(loaded) == set(parameters)
+        for name in checking.PARAMETERS:
+            assert loaded[name].dtype == np.float64
+            assert loaded[name].flags.writeable and loaded[name].flags.c_contiguous
+            np.testing.assert_array_equal(loaded[name], parameters[name])
+    assert np.dtype(np.float64).isnative  # what a file says of its byte order stays with it
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_words_of_type_numpy_str(path, protocol):
+    path.write_bytes(old_dumps(small_data(np.int64, vocab=[*map(np.str_, WORDS)]), protocol))
+    vocab = checking.load_data(path)["vocab"]
+    assert vocab == WORDS and {type(word) for word in vocab} == {str}
+
+
+def python_2_pickle(value):
+    """Protocol 2 as Python 2 wrote it, with text and contents of arrays as byte strings.
+
+    Written by hand, operation by operation: no Python 2 is at hand.
+    """
+
+    def string(data):
+        return b"T" + len(data).to_bytes(4, "little") + data
+
+    def dump(value):
+        if isinstance(value, dict):
+            return b"}(" + b"".join(string(k.encode()) + dump(v) for k, v in value.items()) + b"u"
+        if isinstance(value, list):
+            return b"](" + b"".join(string(word.encode("latin1")) for word in value) + b"e"
+        shape = b"(" + b"".join(b"J" + n.to_bytes(4, "little") for n in value.shape) + b"t"
+        dtype = b"cnumpy\ndtype\n(U\x02" + value.dtype.str[1:].encode() + b"K\x00K\x01tR"
+        dtype += b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+        start = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR"
+        return start + b"(K\x01" + shape + dtype + b"\x89" + string(value.tobytes()) + b"tb"
+
+    return b"\x80\x02" + dump(value) + b"."
+
+
+def test_files_of_python_2(path):
+    path.write_bytes(python_2_pickle(small_data(np.int64)))
+    loaded = checking.load_data(path)
+    assert loaded["vocab"] == WORDS
+    np.testing.assert_array_equal(loaded["train_inputs"], small_data()["train_inputs"])
+    path.write_bytes(python_2_pickle(small_parameters()))
+    loaded = checking.load_partially_trained(path, WORDS)
+    np.testing.assert_array_equal(loaded["hid_bias"], small_parameters()["hid_bias"])
+
+
+def test_other_lengths_of_windows_and_what_is_not_needed(path):
+    data = {k: v if k == "vocab" else v[:, :3] for k, v in small_data().items()}
+    path.write_bytes(pickle.dumps(data | {"more": None}))
+    assert checking.load_data(str(path))["test_inputs"].shape == (3, 3)
+
+
+@pytest.mark.skipif(not COURSE, reason="HW1_COURSE_FILES is not set")
+def test_files_of_the_course():
+    data = checking.load_data(Path(COURSE) / "data.pk")
+    assert data["train_inputs"].shape == (372500, 4) and len(data["vocab"]) == 251
+    arrays = checking.load_partially_trained(Path(COURSE) / "partially_trained.pk", data["vocab"])
+    assert arrays["embed_to_hid_weights"].shape == (128, 64)
+
+
+# What does not
+
+
+GOOD = pickle.dumps(small_data(), 4)
+
+
+class Calls:
+    """Pickled, it is a call of a function."""
+
+    def __init__(self, function, *arguments):
+        self.reduced = function, arguments
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def changed(array, value):
+    array = np.array(array)
+    array.flat[1] = value
+    return array
+
+
+INPUTS, P = small_data()["valid_inputs"], small_parameters()
+BROKEN = {  # a file, and what the message says of it
+    "empty": (b"", "cannot be loaded .EOFError"),
+    "a web page": (b"<!DOCTYPE html><html>404: not found</html>", "cannot be loaded"),
+    "compressed": (gzip.compress(GOOD), "cannot be loaded"),
+    "cut": (GOOD[: len(GOOD) // 2], "cannot be loaded"),
+    "read as text and saved again": (GOOD.decode("latin1").encode(), "cannot be loaded"),
+    "a call of the system": (
+        pickle.dumps(Calls(os.system, "true")),
+        "asks for posix.system|nt.sys",
+    ),
+    "a call of eval": (pickle.dumps(Calls(eval, "1")), "asks for builtins.eval"),
+    "a call of NumPy": (pickle.dumps(Calls(np.load, "x")), "asks for numpy.load"),
+    "a call behind a right name": (b"\x80\x04\x8c\x05numpy\x8c\x09dtype.mro\x93.", "dtype.mro"),
+    "an object": (pickle.dumps(small_data(more=Path("x"))), "asks for pathlib"),
+    "an array of objects": (pickle.dumps(small_data(more=np.array([{}]))), "array of dtype O"),
+    "records": (pickle.dumps(small_data(more=np.zeros(1, "i4,i4"))), "array of dtype V8"),
+    "a list": (pickle.dumps([1, 2]), "found a list without vocab, .*; expected a dict with vocab"),
+    "no windows": (small_data(test_inputs=None), "without test_inputs; expected a dict with"),
+    "no vocabulary": (small_data(vocab=None), "without vocab"),
+    "a vocabulary as an array": (small_data(vocab=np.array(WORDS)), "vocab: found a ndarray"),
+    "a number as a word": (small_data(vocab=[*WORDS, 7]), "vocab: found a list"),
+    "no [MASK]": (small_data(vocab=WORDS[1:]), "expected a list of different str, the first .MASK"),
+    "a word twice": (small_data(vocab=[*WORDS, "cat"]), "expected a list of different str"),
+    "one word": (small_data(vocab=WORDS[:1]), "expected a list of different str"),
+    "windows as a list": (
+        small_data(valid_inputs=[[1, 2]]),
+        "valid_inputs: found an object of type",
+    ),
+    "windows of other lengths": (
+        small_data(valid_inputs=INPUTS[:, :3]),
+        r"expected shape \(any, 4\)",
+    ),
+    "windows in one row": (
+        small_data(valid_inputs=INPUTS[0]),
+        r"found shape \(4,\); expected shape",
+    ),
+    "windows of floats": (
+        small_data(valid_inputs=INPUTS * 1.0),
+        "found dtype float64; expected whole",
+    ),
+    "windows of text": (small_data(valid_inputs=INPUTS.astype(str)), "found dtype <U"),
+    "no window": (small_data(valid_inputs=INPUTS[:0]), "found 0 entries|cannot be loaded"),
+    "a hidden word": (
+        small_data(valid_inputs=changed(INPUTS, 0)),
+        "values from 0 to 5; expected 1 to 5",
+    ),
+    "an unknown word": (small_data(valid_inputs=changed(INPUTS, 6)), "to 6; expected 1 to 5"),
+    "a negative word": (small_data(valid_inputs=changed(INPUTS, -1)), "values from -1"),
+    "no parameter": (
+        small_parameters(hid_bias=None),
+        "without hid_bias; expected a dict with vocab",
+    ),
+    "other words": (small_parameters(vocab=[*WORDS[:-1], "dog"]), "vocab: found other words than"),
+    "a row too few": (
+        small_parameters(word_embedding_weights=P["word_embedding_weights"][:-1]),
+        r"found shape \(5, 3\); expected shape \(6, 3\)",
+    ),
+    "no multiple": (
+        small_parameters(embed_to_hid_weights=P["embed_to_hid_weights"][:, :-1]),
+        r"found shape \(5, 11\); expected shape \(5, 9\)|output_bias|hid_to_output",
+    ),
+    "transposed": (
+        small_parameters(hid_to_output_weights=P["hid_to_output_weights"].T),
+        r"found shape \(5, 24\); expected shape \(24, 5\)",
+    ),
+    "a column": (small_parameters(hid_bias=P["hid_bias"][:, None]), r"found shape \(5, 1\)"),
+    "NaN": (
+        small_parameters(hid_bias=changed(P["hid_bias"], np.nan)),
+        "5 entries, 1 NaN or infinite",
+    ),
+    "integers": (small_parameters(hid_bias=np.arange(5)), "found dtype int64; expected floating"),
+    "complex": (small_parameters(hid_bias=P["hid_bias"] + 0j), "dtype c16"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_gives_one_clear_error(name, path):
+    content, words = BROKEN[name]
+    path.write_bytes(content if isinstance(content, bytes) else pickle.dumps(content))
+    is_parameters = isinstance(content, dict) and "train_inputs" not in content
+    with pytest.raises(checking.DataFileError, match=words) as caught:
+        checking.load_partially_trained(path, WORDS) if is_parameters else checking.load_data(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message and len(message) < 600
+    assert "expected" in message and message.endswith("again, all together.")
+
+
+def test_what_no_broken_file_does_plain_pickle_does(path):
+    """The attacks of the table are real."""
+    content, _ = BROKEN["a call of eval"]
+    assert pickle.loads(content) == 1
+
+
+@pytest.mark.parametrize("name", ["none.pk", ".", ""])
+def test_a_file_that_is_not_there(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for load in (checking.load_data, checking.load_partially_trained):
+        with pytest.raises(checking.DataFileError, match=re.escape(str(tmp_path))) as caught:
+            load(name)
+        assert str(caught.value).startswith(f"{name}: cannot be read")
+        assert "Put the files of the assignment beside the notebook" in str(caught.value)
+
+
+def test_every_truncation_gives_a_clear_error(path):
+    for protocol in (0, 2, 5):
+        content = pickle.dumps(small_data(), protocol)
+        for end in range(0, len(content), 25):
+            path.write_bytes(content[:end])
+            with pytest.raises(checking.DataFileError, match="cannot be loaded"):
+                checking.load_data(path)
