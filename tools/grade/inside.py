@@ -51,7 +51,7 @@ from tools.notebook import (
     printed_gradients,
 )
 
-FILES = ("checking.py", "data_files.py", "data.pk", "partially_trained.pk")
+FILES = ("checking.py", "data.pk", "partially_trained.pk")
 STOPPED = "Interrupted after"  # what an interrupted training prints
 MANY = 100  # more than anybody prints or answers
 MAX_TEXT = 300  # characters of a message
@@ -291,9 +291,7 @@ def re_execute(notebook, remark, request, channel):
     folder = Path(tempfile.mkdtemp())
     for name in FILES:
         full = Path("full", name).resolve()  # a file that is smaller for judging
-        path = full if full.exists() else Path(name).resolve()
-        if path.exists():
-            (folder / name).symlink_to(path)
+        (folder / name).symlink_to(full if full.exists() else Path(name).resolve())
     for name in ("HOME", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR"):
         os.environ[name] = str(folder)
     client = NotebookClient(

@@ -17,6 +17,7 @@ from tools.common import NOTEBOOK, write_atomically
 from tools.grade.answers import answer_html
 from tools.notebook import answers, provided_lines, read_notebook
 from tools.questions import QUESTIONS
+from tools.rubric import RUBRIC
 
 JUDGED = "judged"  # folder of the results, and of the table as this module made it
 TABLE = "results.csv"
@@ -236,7 +237,7 @@ def written_page(question, reference, results):
 
     reference: HTML of the answer of the reference. results: their pictures are names of files.
     """
-    points = "".join(f"<li>{html.escape(point)}</li>" for point in question.rubric)
+    points = "".join(f"<li>{html.escape(point)}</li>" for point in RUBRIC[question.number])
     blocks = [
         f"<aside><p>{question.marks} marks</p><ul>{points}</ul>"
         f"<details><summary>Reference</summary>{reference}</details></aside>"

@@ -25,7 +25,7 @@ from tools.common import ROOT
 
 BUBBLEWRAP, OTHER_USER, NONE = "bubblewrap", "an unprivileged user", "no sandbox"
 MODULES = (
-    *("checking.py", "data_files.py", "tools/__init__.py"),
+    *("checking.py", "tools/__init__.py"),
     *(f"tools/{name}.py" for name in ("common", "notebook", "questions")),
     *(f"tools/grade/{name}.py" for name in ("__init__", "inside", "problems", "statements")),
 )
@@ -79,7 +79,7 @@ def sandbox_folder(files, contents):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        modules = {module: ROOT / module for module in MODULES if (ROOT / module).exists()}
+        modules = {module: ROOT / module for module in MODULES}
         for target, source in (modules | files).items():
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / target)
