@@ -20,6 +20,7 @@ from tools.common import NOTEBOOK, ROOT, SENTENCES
 from tools.data.corpus import load_grammar
 from tools.data.quality import same_class_share
 from tools.data.windows import make_data, read_sentences
+from tools.drawing import LEARNING, picture_of
 from tools.notebook import EXPERIMENT, code_cells, grade_id, printed, run
 from tools.questions import QUESTIONS
 from tools.reference import partially_train
@@ -323,3 +324,9 @@ def test_it_runs_on_the_files_of_the_course(saved_notebook, tmp_path):
     text = "".join(map(printed, code_cells(course)))
     loss = float(re.search(r"final validation +cross-entropy: ([\d.]+)", text)[1])
     assert loss <= 2.462 + 0.02  # what eight epochs of momentum reached
+
+
+def test_the_readme_shows_the_strip_of_the_saved_run():
+    saved = nbformat.read(NOTEBOOK, as_version=4)
+    assert LEARNING.read_bytes() == picture_of(saved, "five plots")
+    assert LEARNING.relative_to(ROOT).as_posix() in (ROOT / "README.md").read_text()

@@ -1,6 +1,9 @@
-"""Draw the network of Section 2.2 into the notebook, as an attachment of the cell that shows it.
+"""Put the pictures in their places that no cell of the notebook draws there.
 
-python -m tools.drawing
+    python -m tools.drawing
+
+draws the network of Section 2.2 into the notebook, as an attachment of the cell that shows it, and
+copies the strip of the embedding that learns from the notebook's outputs to the README's picture.
 """
 
 import base64
@@ -11,10 +14,11 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from tools.common import NOTEBOOK, command_parser, write_atomically
-from tools.notebook import notebook_bytes, read_notebook
+from tools.common import NOTEBOOK, ROOT, clear_exit, command_parser, write_atomically
+from tools.notebook import NotebookError, code_cells, notebook_bytes, read_notebook
 
 NAME = "network.png"
+LEARNING = ROOT / "tools" / "learning.png"  # in the README
 WINDOW = ["we", "[MASK]", "to", "school"]
 GUESSES = [0.15, 0.9, 0.3, 0.1, 0.2]  # heights of the bars: some word is much more likely
 BLUE, ORANGE, GREY = "#446aef", "#bb571f", "0.55"
@@ -81,12 +85,25 @@ def png(figure):
     return content.getvalue()
 
 
+def picture_of(notebook, words):
+    """The bytes of the picture in a notebook's outputs whose alternative text begins with words."""
+    (found,) = [
+        output["data"]["image/png"]
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if str(output.get("metadata", {}).get("image/png", {}).get("alt")).startswith(words)
+    ]
+    return base64.b64decode("".join(found))
+
+
+@clear_exit(NotebookError)
 def main():
     command_parser(__doc__).parse_args()
     notebook = read_notebook(NOTEBOOK)
     (cell,) = [cell for cell in notebook.cells if f"attachment:{NAME}" in cell.source]
     cell.attachments = {NAME: {"image/png": base64.b64encode(png(draw())).decode()}}
     write_atomically(NOTEBOOK, notebook_bytes(notebook))
+    write_atomically(LEARNING, picture_of(notebook, "five plots"))
 
 
 if __name__ == "__main__":
