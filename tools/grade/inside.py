@@ -141,7 +141,8 @@ def read(notebook, remark, public):
     own = answers(notebook, set(public["lines"]))
     cells = {
         number: [
-            {"source": cell.source, "attachments": cell.get("attachments", {})} for cell in written[:MANY]
+            {"source": cell.source, "attachments": cell.get("attachments", {})}
+            for cell in written[:MANY]
         ]
         for number, written in own.items()
     }
