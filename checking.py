@@ -146,11 +146,6 @@ def parameter_shapes(N, V, D, H):
 
 
 PARAMETERS = tuple(parameter_shapes(1, 1, 1, 1))
-HIDDEN = "the derivative with respect to the inputs of the hidden units"
-BETWEEN = {  # by what is wrong, if only that is, where the mistake sits
-    **{(name,): f"{HIDDEN} and {name}" for name in PARAMETERS[2:]},
-    PARAMETERS[2:]: f"loss_derivative and {HIDDEN}",
-}
 
 
 def load_partially_trained(path="partially_trained.pk", vocab=None):
@@ -240,33 +235,35 @@ def compare(problem, name, values):
 def relation(yours, right, sizes):
     """What wrong values have to do with the right ones, as a sentence; empty if nothing simple."""
 
-    def are_right(values, factor=1.0):
-        return np.all(np.abs(values - factor * right) <= 1e-6 * abs(factor) * np.abs(right).max())
+    def are_close(a, b):
+        return np.abs(a - b).max() <= 1e-6 * np.abs(b).max()
 
     if not yours.any():
         return "Your values are all 0."
-    with np.errstate(all="ignore"):
-        factor = np.sum(yours * right) / np.sum(right**2)
-        if np.isfinite(factor) and are_right(yours, factor) and abs(factor - 1) > 1e-5:
-            if abs(factor + 1) < 1e-5:
-                return "Your values have the opposite sign."
-            means = [name for name, size in sizes.items() if abs(factor * size - 1) < 1e-5]
-            mean = f", 1 / {means[0]}, as if a mean were taken, not a sum" if means else ""
-            return f"Your values are the right ones times {factor:.6g}{mean}."
-        if right.ndim == 2 and are_right(yours.reshape(right.shape[::-1]).T):
+    with np.errstate(all="ignore"):  # what overflows is close to nothing
+        if right.ndim == 2 and are_close(yours.reshape(right.shape[::-1]).T, right):
             return "Your values are those of the transposed matrix."
-    return ""
+        factor = np.sum(yours * right) / np.sum(right**2)
+        if (
+            not np.isfinite(factor)
+            or not are_close(yours, factor * right)
+            or abs(factor - 1) < 1e-5
+        ):
+            return ""
+    if abs(factor + 1) < 1e-5:
+        return "Your values have the opposite sign."
+    means = [name for name, size in sizes.items() if abs(factor * size - 1) < 1e-5]
+    mean = f", 1 / {means[0]}, as if a mean were taken, not a sum" if means else ""
+    return f"Your values are the right ones times {factor:.6g}{mean}."
 
 
 def draw_map(is_right, rows, N):
     """Lines with a sign for each entry, in a block for each of N positions if there are any."""
     grid = is_right.T if is_right.shape[-1] == len(rows) else is_right.reshape(len(rows), -1)
     n_blocks, width = 1 if grid.shape[1] % N else N, max(map(len, rows))
-    positions = ", in a block for each position" if n_blocks > 1 else ""
-    lines = [f"Right (.) and wrong (x) entries on a small random problem{positions}:"]
+    lines = ["Right (.) and wrong (x) entries on a small random problem:"]
     for row, signs in zip(rows, np.where(grid, ".", "x")):
-        blocks = map("".join, signs.reshape(n_blocks, -1))
-        lines.append(f"  {row:<{width}}  {' '.join(blocks)}")
+        lines.append(f"  {row:<{width}}  {' '.join(map(''.join, signs.reshape(n_blocks, -1)))}")
     return lines
 
 
@@ -379,8 +376,11 @@ def judge(title, other, small, full):
         print(remark, end="\n" if remark else "")
         return ""
     first, *others = wrong
-    if tuple(wrong) in BETWEEN:
-        wrong[first] += f"\nAll before it is right, so look between\n{BETWEEN[tuple(wrong)]}."
+    hidden = "the derivative with respect to the inputs of the hidden units"
+    between = {(name,): f"{hidden} and {name}" for name in PARAMETERS[2:]}
+    between[PARAMETERS[2:]] = f"loss_derivative and {hidden}"
+    if tuple(wrong) in between:
+        wrong[first] += f"\nAll before it is right, so look between\n{between[tuple(wrong)]}."
     also = [name for name in others if wrong[name] != wrong[first]]
     return wrong[first] + (f"\nAlso wrong: {', '.join(also)}." if also else "")
 
@@ -447,16 +447,18 @@ def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=251):
 
 
 class Batch:
-    """A masked batch and what a model computes for it, all of it read-only.
+    """A masked batch and what a model computes for it, all of it read-only."""
 
-    rows: by name, what the rows of the map are called; None at the size of the assignment.
-    """
-
-    def __init__(self, model, params, vocab, words, mask, rows=None):
+    def __init__(self, model, params, vocab, words, mask, seed, rows=None):
         (B, N), V = words.shape, len(vocab)
         self.params = {name: frozen(np.array(params[name], np.float64)) for name in PARAMETERS}
         self.model = type(model)(type(model.params)(**self.params), list(vocab))
-        self.words, self.mask, self.rows = words.astype(int), mask.astype(int), rows
+        self.words, self.mask, self.seed, self.rows = (
+            words.astype(int),
+            mask.astype(int),
+            seed,
+            rows,
+        )
         self.inputs = frozen(self.words * (1 - self.mask))  # (B, N), 0 at the hidden words
         self.targets = frozen(self.model.indicator_matrix(self.words * self.mask))  # (B, N V)
         self.target_mask = frozen(self.mask[:, :, np.newaxis].astype(np.float64))  # (B, N, 1)
@@ -469,40 +471,33 @@ class Batch:
 
 def loss_derivative_problem(batch):
     """The `Problem` of `compute_loss_derivative`: the cross-entropy as a function of z."""
-    name, function = "loss_derivative", getattr(batch.model, "compute_loss_derivative", None)
-    z = np.log(np.maximum(batch.y, TINY))  # the softmax of this is y
+    function = getattr(batch.model, "compute_loss_derivative", None)
+
+    def ask():
+        arguments = batch.y, batch.targets, batch.target_mask
+        return {"loss_derivative": call("compute_loss_derivative", function, *arguments)}
 
     def loss(_, z):
         chunks = z.reshape(*batch.mask.shape, -1)
         log_y = chunks - np.log(np.exp(chunks).sum(axis=2, keepdims=True))
         return -np.sum(batch.targets * log_y.reshape(z.shape))
 
-    def ask():
-        arguments = batch.y, batch.targets, batch.target_mask
-        return {name: call("compute_loss_derivative", function, *arguments)}
-
-    return Problem(function, ask, {name: z}, loss, batch.sizes, batch.rows)
+    points = {"loss_derivative": np.log(np.maximum(batch.y, TINY))}  # its softmax is y
+    return Problem(function, ask, points, loss, batch.sizes, batch.rows)
 
 
-def random_loss_derivative(batch, seed):
-    """Random C (B, N V), rows summing to 0 in the masked chunk, 0 elsewhere, for `back_propagate`.
+def back_propagate_problem(batch, C=None):
+    """The `Problem` of `back_propagate`, given C (B, N V), or a random C, as loss_derivative.
 
-    With such rows the derivative of sum(C * log y) with respect to z is C itself.
+    If rows of C sum to 0 in the chunk of the masked position and are 0 elsewhere, the derivative
+    of sum(C * log y) with respect to z is C itself. That sum is the loss.
     """
-    possible = batch.target_mask * (batch.y.reshape(*batch.mask.shape, -1) > TINY)
-    C = possible * np.random.RandomState(seed).normal(0, 3, possible.shape)
-    C -= possible * C.sum(axis=2, keepdims=True) / possible.sum(axis=2, keepdims=True).clip(1)
-    return C.reshape(batch.y.shape)
-
-
-def back_propagate_problem(batch, C):
-    """The `Problem` of `back_propagate`, given C: sum(C * log y) as a function of parameters."""
     model, function = batch.model, getattr(batch.model, "back_propagate", None)
-
-    def loss(name, array):
-        params = type(model.params)(**(vars(model.params) | {name: array}))
-        y = type(model)(params, model.vocab).compute_activations(batch.inputs).output_layer
-        return np.sum(C * np.log(np.maximum(y, TINY)))
+    if C is None:
+        possible = batch.target_mask * (batch.y.reshape(*batch.mask.shape, -1) > TINY)
+        C = possible * np.random.RandomState(batch.seed).normal(0, 3, possible.shape)
+        C -= possible * C.sum(axis=2, keepdims=True) / possible.sum(axis=2, keepdims=True).clip(1)
+        C = C.reshape(batch.y.shape)
 
     def ask():
         gradient = call("back_propagate", function, batch.inputs, batch.activations, frozen(C))
@@ -510,6 +505,11 @@ def back_propagate_problem(batch, C):
             text = f"back_propagate returns {describe(gradient)}; expected Params."
             raise GradientCheckError(text)
         return {name: getattr(gradient, name, None) for name in PARAMETERS}
+
+    def loss(name, array):
+        params = type(model.params)(**(vars(model.params) | {name: array}))
+        y = type(model)(params, model.vocab).compute_activations(batch.inputs).output_layer
+        return np.sum(C * np.log(np.maximum(y, TINY)))
 
     return Problem(function, ask, batch.params, loss, batch.sizes, batch.rows)
 
@@ -530,7 +530,7 @@ def small_batch(model, seed):
         "embed_to_hid_weights": units,
         "word_embedding_weights": [f"{word}, {n} times" for word, n in zip(SMALL_VOCAB, counts)],
     }
-    return Batch(model, params, SMALL_VOCAB, words, mask, rows)
+    return Batch(model, params, SMALL_VOCAB, words, mask, seed, rows)
 
 
 def given_batch(model, inputs, mask):
@@ -542,7 +542,7 @@ def given_batch(model, inputs, mask):
             f"Expected whole windows of words from 1 to {V - 1}, and a mask with a single 1 a row; "
             f"found inputs: {describe(inputs)}; mask: {describe(mask)}."
         )
-    return Batch(model, vars(model.params), model.vocab, inputs, mask)
+    return Batch(model, vars(model.params), model.vocab, inputs, mask, SEED)
 
 
 def batches(model, inputs, mask):
@@ -551,28 +551,14 @@ def batches(model, inputs, mask):
     params = {k: a * random.uniform(0.9, 1.1, a.shape) for k, a in vars(model.params).items()}
     rows = np.arange(-1, len(inputs))  # the last window twice
     words, mask = given.words[rows], np.roll(given.mask[rows], 1, axis=1)
-    full = Batch(model, params, model.vocab, words, mask)
+    full = Batch(model, params, model.vocab, words, mask, SEED)
     return small_batch(model, SEED + 1), small_batch(model, SEED), full
-
-
-def judge_loss_derivative(model, inputs, mask):
-    """Judge `compute_loss_derivative`; arguments as for `check_gradients`."""
-    problems = map(loss_derivative_problem, batches(model, inputs, mask))
-    return judge("compute_loss_derivative", *problems)
-
-
-def judge_back_propagate(model, inputs, mask):
-    """Judge `back_propagate` on its own; arguments as for `check_gradients`."""
-    problems = [
-        back_propagate_problem(batch, random_loss_derivative(batch, SEED + i))
-        for i, batch in enumerate(batches(model, inputs, mask))
-    ]
-    return judge("back_propagate, from a random loss_derivative", *problems)
 
 
 def check_loss_derivative(model, inputs, mask):
     """Check `model.compute_loss_derivative` alone; otherwise like `check_gradients`."""
-    raise_first(judge_loss_derivative(model, inputs, mask))
+    problems = map(loss_derivative_problem, batches(model, inputs, mask))
+    raise_first(judge("compute_loss_derivative", *problems))
 
 
 def check_gradients(model, inputs, mask):
@@ -582,8 +568,10 @@ def check_gradients(model, inputs, mask):
     windows of words 1 to V - 1. mask: integers or booleans (B, N), a single 1 a row, at the word to
     hide. Raises `GradientCheckError`, or `ValueError` for arguments that do not fit.
     """
-    arguments = model, inputs, mask
-    raise_first(judge_loss_derivative(*arguments), judge_back_propagate(*arguments))
+    three = batches(model, inputs, mask)
+    derivative = judge("compute_loss_derivative", *map(loss_derivative_problem, three))
+    title = "back_propagate, from a random loss_derivative"
+    raise_first(derivative, judge(title, *map(back_propagate_problem, three)))
 
 
 # Printing
