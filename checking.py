@@ -340,11 +340,14 @@ def answers(problem):
 
 def remark_on_loops(function):
     """A remark on the first loop in the source of a function; empty if there is none."""
-    lines, start = inspect.getsourcelines(function)
+    try:
+        lines, start = inspect.getsourcelines(function)
+    except OSError:  # the source is at hand in a notebook and in a file, not elsewhere
+        return ""
     for token in tokenize.generate_tokens(iter(lines).__next__):
         if token.type == tokenize.NAME and token.string in ("for", "while"):
             where = f"line {start + token.start[0] - 1} has a loop:\n    {token.line.strip()}"
-            return f"Remark: {where}\nNumPy needs none over examples, words or units."
+            return f"Remark: {where}\nOver examples, words or units NumPy needs none."
     return ""
 
 
@@ -362,7 +365,7 @@ def judge(title, other, small, full):
         text_full = explain(full, name, values_full[name])
         if isinstance(values[name], Exception):
             if not text_full:
-                remark = f"Remark: right at these sizes only. On a smaller problem\n{text}"
+                remark = f"Remark: right at this size only (is a size written as a number?); on a small problem\n{text}"
             text = text_full
         elif text and not text_full:
             text += "\nAt the assignment's size it is right. Is a size written as a number?"
@@ -371,8 +374,8 @@ def judge(title, other, small, full):
         if text:
             wrong[name] = text
         print(f"  {name:<24}{point.shape!s:<14}{'WRONG' if text else 'right'}")
-    remark = remark or remark_on_loops(full.function)
     if not wrong:
+        remark = remark or remark_on_loops(full.function)
         print(remark, end="\n" if remark else "")
         return ""
     first, *others = wrong
