@@ -82,11 +82,11 @@ class SafeUnpickler(pickle.Unpickler):
         return self.allowed[wanted]
 
 
-def expect(is_right, path, found, expected):
+def expect(is_right, where, found, expected):
     """Raise `DataFileError` unless what was found in a file is right."""
     if not is_right:
         remedy = "Get the files of the assignment again, all together."
-        raise DataFileError(f"{path}: found {found}; expected {expected}. {remedy}")
+        raise DataFileError(f"{where}: found {found}; expected {expected}. {remedy}")
 
 
 def load_dict(path, names):
@@ -106,11 +106,11 @@ def load_dict(path, names):
     vocab = found.get("vocab")
     is_text = isinstance(vocab, list) and all(isinstance(word, str) for word in vocab)
     is_right = is_text and vocab[:1] == ["[MASK]"] and len(set(vocab)) == len(vocab)
-    expect(is_right, path, f"vocab: {describe(vocab)}", "a list of different str, first [MASK]")
+    expect(is_right, f"{path}: vocab", describe(vocab), "a list of different str, first [MASK]")
     for name in names:
         array = found.get(name)
         is_right = isinstance(array, np.ndarray) and array.ndim > 0 and array.size > 0
-        expect(is_right, path, f"{name}: {describe(array)}", "an array with entries")
+        expect(is_right, f"{path}: {name}", describe(array), "an array with entries")
     return found | {"vocab": [str(word) for word in vocab]}
 
 
@@ -129,7 +129,7 @@ def load_data(path="data.pk"):
         is_right = array.dtype.kind in "iu" and array.ndim == 2 and array.shape[1] == N
         is_right = is_right and array.min() >= 1 and array.max() < V
         expected = f"whole numbers from 1 to {V - 1}, shape (any, {N})"
-        expect(is_right, path, f"{name}: {describe(array)}", expected)
+        expect(is_right, f"{path}: {name}", describe(array), expected)
         data[name] = data[name.replace("inputs", "targets")] = array.astype(np.int32, "C")
     return data
 
@@ -157,14 +157,14 @@ def load_partially_trained(path="partially_trained.pk", vocab=None):
     """
     found = load_dict(path, PARAMETERS)
     is_right = vocab is None or list(vocab) == found["vocab"]
-    expect(is_right, path, "vocab: other words than in the data file", "the same")
+    expect(is_right, f"{path}: vocab", "other words than in the data file", "the same")
     arrays, V = {"vocab": found["vocab"]}, len(found["vocab"])
     N, H = len(found["output_bias"]) // V, len(found["hid_bias"])
     D = found["word_embedding_weights"].shape[-1]
     for name, shape in parameter_shapes(N, V, D, H).items():
         array = found[name]
         is_right = array.dtype.kind == "f" and array.shape == shape and np.isfinite(array).all()
-        expect(is_right, path, f"{name}: {describe(array)}", f"finite floats, shape {shape}")
+        expect(is_right, f"{path}: {name}", describe(array), f"finite floats, shape {shape}")
         arrays[name] = array.astype(np.float64, "C")
     return arrays
 
@@ -244,12 +244,9 @@ def relation(yours, right, sizes):
         if right.ndim == 2 and are_close(yours.reshape(right.shape[::-1]).T, right):
             return "Your values are those of the transposed matrix."
         factor = np.sum(yours * right) / np.sum(right**2)
-        if (
-            not np.isfinite(factor)
-            or not are_close(yours, factor * right)
-            or abs(factor - 1) < 1e-5
-        ):
-            return ""
+        is_multiple = np.isfinite(factor) and are_close(yours, factor * right)
+    if not is_multiple or abs(factor - 1) < 1e-5:
+        return ""
     if abs(factor + 1) < 1e-5:
         return "Your values have the opposite sign."
     means = [name for name, size in sizes.items() if abs(factor * size - 1) < 1e-5]
@@ -342,9 +339,10 @@ def remark_on_loops(function):
     """A remark on the first loop in the source of a function; empty if there is none."""
     try:
         lines, start = inspect.getsourcelines(function)
-    except OSError:  # the source is at hand in a notebook and in a file, not elsewhere
+        tokens = [*tokenize.generate_tokens(iter(lines).__next__)]
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):  # not in a cell or a file
         return ""
-    for token in tokenize.generate_tokens(iter(lines).__next__):
+    for token in tokens:
         if token.type == tokenize.NAME and token.string in ("for", "while"):
             where = f"line {start + token.start[0] - 1} has a loop:\n    {token.line.strip()}"
             return f"Remark: {where}\nOver examples, words or units NumPy needs none."
@@ -365,7 +363,10 @@ def judge(title, other, small, full):
         text_full = explain(full, name, values_full[name])
         if isinstance(values[name], Exception):
             if not text_full:
-                remark = f"Remark: right at this size only (is a size written as a number?); on a small problem\n{text}"
+                remark = (
+                    "Remark: right at these sizes only. Is one of them written as a number? On a "
+                )
+                remark += f"smaller problem\n{text}"
             text = text_full
         elif text and not text_full:
             text += "\nAt the assignment's size it is right. Is a size written as a number?"
