@@ -383,7 +383,7 @@ def judge(title, other, small, full):
     hidden = "the derivative with respect to the inputs of the hidden units"
     between = {(name,): f"{hidden} and {name}" for name in PARAMETERS[2:]}
     between[PARAMETERS[2:]] = f"loss_derivative and {hidden}"
-    if tuple(wrong) in between:
+    if tuple(wrong) in between and isinstance(values_full[first], np.ndarray):
         wrong[first] += f"\nAll before it is right, so look between\n{between[tuple(wrong)]}."
     also = [name for name in others if wrong[name] != wrong[first]]
     return wrong[first] + (f"\nAlso wrong: {', '.join(also)}." if also else "")

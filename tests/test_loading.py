@@ -233,10 +233,7 @@ BROKEN = {  # a file, and what the message says of it
         small_data(valid_inputs=changed(INPUTS, -1)),
         "from -1 to 5; expected whole numbers from 1 to 5",
     ),
-    "no parameter": (
-        small_parameters(hid_bias=None),
-        "hid_bias: found None; expected an array",
-    ),
+    "no parameter": (small_parameters(hid_bias=None), "hid_bias: found None; expected an array"),
     "other words": (small_parameters(vocab=[*WORDS[:-1], "dog"]), "vocab: found other words than"),
     "a row too few": (
         small_parameters(word_embedding_weights=P["word_embedding_weights"][:-1]),
