@@ -340,13 +340,18 @@ def remark_on_loops(function):
     try:
         lines, start = inspect.getsourcelines(function)
         tokens = [*tokenize.generate_tokens(iter(lines).__next__)]
-    except (OSError, TypeError, SyntaxError, tokenize.TokenError):  # not in a cell or a file
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):  # no cell or file has it
         return ""
     for token in tokens:
         if token.type == tokenize.NAME and token.string in ("for", "while"):
             where = f"line {start + token.start[0] - 1} has a loop:\n    {token.line.strip()}"
             return f"Remark: {where}\nOver examples, words or units NumPy needs none."
     return ""
+
+
+HIDDEN = "the derivative with respect to the inputs of the hidden units"
+BETWEEN = {(name,): f"{HIDDEN} and {name}" for name in PARAMETERS[2:]}  # by all that is wrong
+BETWEEN[PARAMETERS[2:]] = f"loss_derivative and {HIDDEN}"
 
 
 def judge(title, other, small, full):
@@ -356,17 +361,15 @@ def judge(title, other, small, full):
     comes first, so that what keeps results of earlier calls is never right by chance.
     """
     earlier, values, values_full = answers(other), answers(small), answers(full)
-    wrong, remark = {}, ""
+    wrong, remark = {}, remark_on_loops(full.function)
     print(title)
     for name, point in full.points.items():
         text = explain(small, name, values[name], earlier[name])
         text_full = explain(full, name, values_full[name])
-        if isinstance(values[name], Exception):
-            if not text_full:
-                remark = (
-                    "Remark: right at these sizes only. Is one of them written as a number? On a "
-                )
-                remark += f"smaller problem\n{text}"
+        if isinstance(values[name], Exception) and not text_full:
+            remark = "Remark: right at these sizes only. Is one of them written as a number? On a "
+            remark, text = f"{remark}smaller problem\n{text}", ""
+        elif isinstance(values[name], Exception):
             text = text_full
         elif text and not text_full:
             text += "\nAt the assignment's size it is right. Is a size written as a number?"
@@ -376,15 +379,11 @@ def judge(title, other, small, full):
             wrong[name] = text
         print(f"  {name:<24}{point.shape!s:<14}{'WRONG' if text else 'right'}")
     if not wrong:
-        remark = remark or remark_on_loops(full.function)
         print(remark, end="\n" if remark else "")
         return ""
     first, *others = wrong
-    hidden = "the derivative with respect to the inputs of the hidden units"
-    between = {(name,): f"{hidden} and {name}" for name in PARAMETERS[2:]}
-    between[PARAMETERS[2:]] = f"loss_derivative and {hidden}"
-    if tuple(wrong) in between and isinstance(values_full[first], np.ndarray):
-        wrong[first] += f"\nAll before it is right, so look between\n{between[tuple(wrong)]}."
+    if tuple(wrong) in BETWEEN and isinstance(values_full[first], np.ndarray):
+        wrong[first] += f"\nAll before it is right, so look between\n{BETWEEN[tuple(wrong)]}."
     also = [name for name in others if wrong[name] != wrong[first]]
     return wrong[first] + (f"\nAlso wrong: {', '.join(also)}." if also else "")
 
@@ -400,10 +399,8 @@ def raise_first(*messages):
 
 def glove_problem(loss_GLoVe, grad_GLoVe, is_symmetric, V, d, seed, is_small):
     """A `Problem` of random arguments in one of the two models."""
-    names, random = (
-        ("grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde"),
-        np.random.RandomState(seed),
-    )
+    names = ("grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde")
+    random = np.random.RandomState(seed)
     points = {name: frozen(random.randn(V, n)) for name, n in zip(names, (d, d, 1, 1))}
     log_co_occurrence = frozen(random.randn(V, V))
     if is_symmetric:
@@ -457,12 +454,8 @@ class Batch:
         (B, N), V = words.shape, len(vocab)
         self.params = {name: frozen(np.array(params[name], np.float64)) for name in PARAMETERS}
         self.model = type(model)(type(model.params)(**self.params), list(vocab))
-        self.words, self.mask, self.seed, self.rows = (
-            words.astype(int),
-            mask.astype(int),
-            seed,
-            rows,
-        )
+        self.words, self.mask = words.astype(int), mask.astype(int)
+        self.seed, self.rows = seed, rows
         self.inputs = frozen(self.words * (1 - self.mask))  # (B, N), 0 at the hidden words
         self.targets = frozen(self.model.indicator_matrix(self.words * self.mask))  # (B, N V)
         self.target_mask = frozen(self.mask[:, :, np.newaxis].astype(np.float64))  # (B, N, 1)
