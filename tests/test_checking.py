@@ -543,8 +543,8 @@ def test_what_exists_is_printed_before_it_is_said_what_is_missing(capsys):
 # The notebook
 
 
-def test_checks_pass_on_the_notebook(notebook, capsys):
-    notebook.check_gradients()
+def test_right_code_of_the_notebook_gets_no_remark(notebook, capsys):
+    check_batches(vars(notebook), checking.load_partially_trained("partially_trained.pk"), 1)
     checking.check_GLoVe_gradients(notebook.loss_GLoVe, notebook.grad_GLoVe)
     output = capsys.readouterr().out
     assert output.count("right\n") == 12 and "Remark" not in output
