@@ -13,11 +13,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from tqdm import tqdm
-
 from tools.common import NOTEBOOK, ROOT, clear_exit, command_parser, write_atomically
 from tools.questions import QUESTIONS
 
@@ -41,6 +36,21 @@ class NotebookError(ValueError):
 # Reading
 
 
+class Node(dict):
+    """A dict of a notebook, whose keys are attributes as well.
+
+    `nbformat` has such a class, but takes a second to load, which reading can do without.
+    """
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    __setattr__, __delattr__ = dict.__setitem__, dict.__delitem__
+
+
 def first_line(error):
     return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
@@ -58,17 +68,27 @@ def read_notebook(path):
         raise NotebookError(
             f"{path}: larger than {LARGEST // 2**20} MB; clear its outputs and run it again"
         )
+    return parse_notebook(path.read_bytes(), path)
+
+
+def parse_notebook(content, name):
+    """The notebook node in the bytes of a file, as `read_notebook` returns it.
+
+    name: of the file, for the message of the NotebookError that is raised if there is none.
+    """
     try:
-        notebook = nbformat.from_dict(json.loads(path.read_bytes()))
+        if not content.strip():
+            raise ValueError("the file is empty")
+        notebook = json.loads(content, object_hook=Node)
         if notebook.get("nbformat", 4) < 4:
-            notebook = nbformat.convert(notebook, 4)
+            import nbformat
+
+            notebook = nbformat.convert(nbformat.from_dict(notebook), 4)
         for cell in notebook.cells:
             complete_cell(cell)
-    except OSError:
-        raise
     except Exception as error:  # a broken file can make the parsers raise anything
         raise NotebookError(
-            f"{path}: found no Jupyter notebook ({first_line(error)}); open the notebook in "
+            f"{name}: found no Jupyter notebook ({first_line(error)}); open the notebook in "
             "Jupyter, save it, and give the file that ends in .ipynb"
         ) from error
     return notebook
@@ -84,7 +104,7 @@ def complete_cell(cell):
     cell.source = "".join(source) if isinstance(source, (str, list)) else ""
     for name in ("metadata", "attachments"):
         if not isinstance(cell.get(name), dict):
-            cell[name] = nbformat.from_dict({})
+            cell[name] = Node()
     if cell.cell_type != "markdown":
         del cell["attachments"]
     if not isinstance(cell.metadata.get("nbgrader"), dict):
@@ -98,7 +118,7 @@ def complete_cell(cell):
     for output in cell.outputs:
         if output.get("output_type") in ("display_data", "execute_result"):
             if not isinstance(output.get("data"), dict):
-                output.data = nbformat.from_dict({})
+                output.data = Node()
 
 
 # Cells
@@ -165,15 +185,35 @@ def answers(notebook, provided):
             continue
         section = section_of(cell, section)
         question = written.get(grade_id(cell), section)
-        lines = [line for line in cell.source.splitlines() if line.strip() not in provided]
+        lines = cell.source.splitlines()
+        # Signs without words, "$$" above all, stand in everybody's text.
+        if any(line.strip() in provided and re.search(r"\w{3}", line) for line in lines):
+            lines = [line for line in lines if not line.strip() or line.strip() not in provided]
         text = "\n".join(lines).strip()
         if text and question is not None and question.is_written:
-            own = nbformat.from_dict({**cell, "source": text})
+            own = Node({**cell, "source": text})
             found[question.number].append(own)
     return found
 
 
 # Outputs
+
+
+def pictures(notebook):
+    """Data URLs of the plots in the sections of the written questions, by question's number."""
+    found = {question.number: [] for question in QUESTIONS if question.is_written}
+    section = None
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            section = section_of(cell, section)
+        elif section is not None and section.is_written:
+            for output in cell.outputs:
+                png = output.get("data", {}).get("image/png")
+                png = "".join(png) if isinstance(png, list) else png
+                if isinstance(png, str):
+                    encoded = "".join(png.split())
+                    found[section.number].append(f"data:image/png;base64,{encoded}")
+    return found
 
 
 def printed(cell):
@@ -255,6 +295,11 @@ def run(notebook, folder=ROOT):
 
     Raises NotebookError at the first cell that fails.
     """
+    # Imported here: they take a second, and whoever only reads notebooks needs none of them.
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from tqdm import tqdm
+
     with tqdm(total=len(code_cells(notebook)), desc="running", unit="cell", leave=False) as bar:
         client = NotebookClient(
             notebook,
@@ -286,7 +331,6 @@ def clean(notebook):
         if not cell.get("attachments"):
             cell.pop("attachments", None)
     notebook.metadata.pop("widgets", None)
-    notebook.metadata["language_info"] = {"name": "python"}
     for cell in code_cells(notebook):
         cell.metadata.pop("execution", None)
         cell.outputs = [
@@ -297,6 +341,8 @@ def clean(notebook):
 
 
 def notebook_bytes(notebook):
+    import nbformat
+
     return (nbformat.writes(notebook) + "\n").encode()
 
 

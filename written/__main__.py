@@ -3,18 +3,16 @@
     python -m written
     python -m written --paper letter -o ~/handouts
 
-The texts are written/problems.md and written/solutions.md; the figures are drawn from
-written/figures.json. Without -o, the PDFs are put beside the texts.
+The texts are written/problems.md and written/solutions.md. What an instructor changes every term
+is in written/course.md: deadline, submission, policies; it is shown at the head of the problems.
+Without -o, the PDFs are put beside the texts.
 """
 
-import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
-from tools.common import ROOT, clear_exit, write_atomically
+from tools.common import ROOT, clear_exit, command_parser, write_atomically
 from tools.pdf.typeset import PAPERS, TypesetError, markdown_to_pdf
-from written.figures import FIGURES
+from written.figures import FIGURES, svg_of
 
 WRITTEN = ROOT / "written"
 FIGURE_FOLDER = WRITTEN / "figures"
@@ -27,21 +25,29 @@ TITLES = {
 def make_figures(folder=FIGURE_FOLDER):
     """Draw all figures into a folder."""
     folder.mkdir(exist_ok=True)
-    for name, draw in FIGURES.items():
-        write_atomically(folder / name, draw())
+    for name in FIGURES:
+        write_atomically(folder / name, svg_of(name))
+
+
+def text_of(name):
+    """The Markdown of written/NAME.md; in the problems, what the course says comes first."""
+    text = (WRITTEN / f"{name}.md").read_text(encoding="utf-8")
+    if name == "problems":
+        title, _, rest = text.partition("\n")
+        course = (WRITTEN / "course.md").read_text(encoding="utf-8")
+        text = f"{title}\n\n{course}\n---\n{rest}"
+    return text
 
 
 def make_pdf(name, paper="a4"):
-    """Bytes of the PDF of written/NAME.md. Raises TypesetError, or OSError if it is missing."""
-    text = (WRITTEN / f"{name}.md").read_text(encoding="utf-8")
+    """Bytes of the PDF of a text. Raises TypesetError, or OSError if a file is missing."""
+    text = text_of(name)
     return markdown_to_pdf(text, WRITTEN, paper, title=TITLES[name], footer=TITLES[name])
 
 
 @clear_exit(TypesetError)
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument(
         "-o", "--output", type=Path, default=WRITTEN, help="folder; default: %(default)s"
     )
@@ -51,7 +57,7 @@ def main():
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is no folder: create it first")
     make_figures()
-    for name in tqdm(TITLES, desc="typesetting", unit="text", leave=False):
+    for name in TITLES:
         write_atomically(folder / f"{name}.pdf", make_pdf(name, arguments.paper))
     print(*(folder / f"{name}.pdf" for name in TITLES), sep="\n")
 

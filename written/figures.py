@@ -1,93 +1,71 @@
-"""The figures of the written problems: drawn from figures.json and from what the solutions compute.
+"""The figures of the written problems, drawn from the networks and costs of the solutions.
 
-A figure is a canvas in centimetres, y upwards, that becomes typst and then SVG: its labels are set
-in the same fonts as the text around it, and every run gives the same bytes.
+What a node is can be told without colour: data are grey, parameters are in boxes.
 """
 
-import json
-from math import hypot
-from pathlib import Path
+import io
 
-from tools.pdf.typeset import compile_typst
+import matplotlib
+from matplotlib.figure import Figure
+
 from written.backprop import STEPS, needs
 from written.hessian import FORMULAS, FORWARD, REVERSE
 from written.network import STRICT
 
-DATA = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
-
-NODE_RADIUS = 0.42  # cm
-# What a node is can be told without colour: by its outline and its grey.
-OUTLINES = {
-    "variable": "radius: 50%, fill: white, stroke: 0.9pt",
-    "data": "radius: 50%, fill: luma(215), stroke: 0.9pt",
-    "weight": "radius: 2pt, fill: luma(245), stroke: 0.5pt + luma(110)",
+CENTIMETRE = 1 / 2.54  # in inches
+SETTINGS = {
+    "font.family": "STIXGeneral",
+    "font.size": 9,
+    "mathtext.fontset": "cm",
+    "svg.hashsalt": "hw1",  # so that every run gives the same bytes
 }
-TEXT_SIZES = {"variable": "10.5pt", "data": "10.5pt", "weight": "8.5pt"}
+KINDS = {
+    "variable": {"boxstyle": "circle,pad=0.3", "facecolor": "white", "edgecolor": "black"},
+    "data": {"boxstyle": "circle,pad=0.3", "facecolor": "0.84", "edgecolor": "black"},
+    "parameter": {"boxstyle": "round,pad=0.35", "facecolor": "0.96", "edgecolor": "0.45"},
+}
+GRAPH = {  # place of each variable, in cm, and its label
+    "x": (0, 0, r"\mathbf{x}", "data"),
+    "a1": (2, 1.6, r"\mathbf{a}_1", "variable"),
+    "c1": (4, 1.6, r"\mathbf{c}_1", "variable"),
+    "a2": (2, -1.6, r"\mathbf{a}_2", "variable"),
+    "u": (4, -1.6, r"\mathbf{u}", "variable"),
+    "c2": (5.9, -1.6, r"\mathbf{c}_2", "variable"),
+    "g": (7.7, 0, r"\mathbf{g}", "variable"),
+    "y": (9.6, 0, r"\mathbf{y}", "variable"),
+    "y_prime": (11.5, 0, r"\mathbf{y}'", "variable"),
+    "S": (13.3, 0, r"\mathcal{S}", "variable"),
+    "J": (15, 0, r"\mathcal{J}", "variable"),
+    "t": (13.3, -1.6, r"\mathbf{t}", "data"),
+    "W1": (1.3, 3.1, r"\mathbf{W}^{(1)}", "parameter"),
+    "b1": (2.7, 3.1, r"\mathbf{b}^{(1)}", "parameter"),
+    "W2": (1.3, -3.1, r"\mathbf{W}^{(2)}", "parameter"),
+    "b2": (2.7, -3.1, r"\mathbf{b}^{(2)}", "parameter"),
+    "Wg": (6.9, 1.7, r"\mathbf{W}^{(g)}", "parameter"),
+    "bg": (8.2, 1.7, r"\mathbf{b}^{(g)}", "parameter"),
+    "W3": (9.6, 1.7, r"\mathbf{W}^{(3)}", "parameter"),
+    "W4": (11, 1.7, r"\mathbf{W}^{(4)}", "parameter"),
+}
+BELOW = -4.1  # where the arrow from x to y runs
 
 
-class Canvas:
-    """Collects typst code that draws at given points."""
-
-    def __init__(self, size, origin):
-        self.size, self.origin = size, origin
-        self.code = []
-
-    def point(self, x, y):
-        """Typst coordinates of a point: from the upper left corner, y downwards."""
-        return f"({self.origin[0] + x:.3f}cm, {self.size[1] - self.origin[1] - y:.3f}cm)"
-
-    def line(self, points, stroke="0.8pt"):
-        steps = ", ".join(f"curve.line({self.point(*point)})" for point in points[1:])
-        self.code.append(
-            f"#place(curve(stroke: {stroke}, curve.move({self.point(*points[0])}), {steps}))"
-        )
-
-    def arrow(self, points, stroke="0.8pt", gap=NODE_RADIUS):
-        """A line between the centres of two nodes, from outline to outline, with a head."""
-        start = towards(points[0], points[1], gap)
-        tip = towards(points[-1], points[-2], gap)
-        back = towards(tip, points[-2], 0.22)
-        across = (0.35 * (back[1] - tip[1]), 0.35 * (tip[0] - back[0]))
-        corners = [
-            tip,
-            (back[0] + across[0], back[1] + across[1]),
-            (back[0] - across[0], back[1] - across[1]),
-        ]
-        self.line([start, *points[1:-1], back], stroke)
-        head = ", ".join(self.point(*corner) for corner in corners)
-        self.code.append(f"#place(polygon(fill: black, {head}))")
-
-    def node(self, at, label, kind="variable"):
-        side = 2 * NODE_RADIUS
-        corner = self.point(at[0] - NODE_RADIUS, at[1] + NODE_RADIUS)
-        self.code.append(
-            f"#at({corner}, box(width: {side}cm, height: {side}cm, {OUTLINES[kind]}, "
-            f"align(center + horizon, text({TEXT_SIZES[kind]}, ${label}$))))"
-        )
-
-    def label(self, at, label):
-        """Text centred at a point, on white, so that no line runs through it."""
-        corner = self.point(at[0] - 3, at[1] + 0.3)
-        self.code.append(
-            f"#at({corner}, box(width: 6cm, height: 0.6cm, align(center + horizon, "
-            f"box(fill: white, inset: 1.5pt, ${label}$))))"
-        )
-
-    def svg(self):
-        width, height = self.size
-        head = (
-            f"#set page(width: {width}cm, height: {height}cm, margin: 0pt, fill: white)\n"
-            '#set text(font: "Libertinus Serif", size: 10.5pt)\n'
-            '#show math.equation: set text(font: "New Computer Modern Math")\n'
-            "#let at(corner, body) = place(dx: corner.at(0), dy: corner.at(1), body)\n"
-        )
-        return compile_typst(head + "\n".join(self.code), format="svg")
+def canvas(left, right, bottom, top):
+    """A figure and its axes, whose units are centimetres."""
+    figure = Figure(((right - left) * CENTIMETRE, (top - bottom) * CENTIMETRE))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(left, right), ylim=(bottom, top))
+    axes.axis("off")
+    return figure, axes
 
 
-def towards(start, end, distance):
-    """The point that lies `distance` from `start` on the way to `end`."""
-    step = distance / hypot(end[0] - start[0], end[1] - start[1])
-    return (start[0] + step * (end[0] - start[0]), start[1] + step * (end[1] - start[1]))
+def draw_node(axes, x, y, label, kind="variable"):
+    size = 9 if kind == "parameter" else 11
+    axes.text(x, y, f"${label}$", size=size, ha="center", va="center", bbox=KINDS[kind], zorder=2)
+
+
+def draw_arrow(axes, start, end, style="-", shrink=11):
+    """An arrow between the centres of two nodes, from outline to outline."""
+    arrow = {"arrowstyle": "-|>", "color": "black", "linestyle": style, "linewidth": 0.8}
+    axes.annotate("", end, start, arrowprops=arrow | {"shrinkA": 0, "shrinkB": shrink}, zorder=1)
 
 
 def edges():
@@ -96,71 +74,75 @@ def edges():
 
 
 def draw_graph():
-    data = DATA["graph"]
-    canvas = Canvas(data["size"], data["origin"])
+    figure, axes = canvas(-0.7, 15.7, -4.3, 3.7)
     for start, end in edges():
-        detour = data["detours"].get(f"{start} {end}", [])
-        ends = (data["nodes"][start]["at"], data["nodes"][end]["at"])
-        canvas.arrow([ends[0], *detour, ends[1]])
-    for node in data["nodes"].values():
-        canvas.node(**node)
-    return canvas.svg()
+        start, end = (GRAPH[name][:2] for name in (start, end))
+        if (start, end) == (GRAPH["x"][:2], GRAPH["y"][:2]):
+            axes.plot([start[0], start[0], end[0]], [start[1], BELOW, BELOW], "k", lw=0.8, zorder=1)
+            start = (end[0], BELOW)
+        draw_arrow(axes, start, end)
+    for node in GRAPH.values():
+        draw_node(axes, *node)
+    return figure
 
 
 def draw_network(solved=False):
-    """The architecture of problem 1.1; or the solution, weights drawn as lines."""
-    data = DATA["network"]
-    canvas = Canvas(data["size"], data["origin"])
-    columns = []
-    for column in data["columns"]:
-        top = data["spacing"] * (len(column["labels"]) - 1) / 2
-        columns.append([(column["x"], top - data["spacing"] * i) for i in range(4)])
-    strokes = {1: "1pt", -1: '(thickness: 1pt, dash: "dashed")'}
-    for j, hidden in enumerate(columns[1][:3]):
-        for i, x in enumerate(columns[0]):
-            if not solved:
-                canvas.arrow([x, hidden], "0.6pt")
-            elif STRICT.W1[j, i]:
-                canvas.arrow([x, hidden], strokes[STRICT.W1[j, i]])
-        canvas.arrow([hidden, columns[2][0]], strokes[STRICT.w2[j]] if solved else "0.6pt")
-    for column, places in zip(data["columns"], columns):
-        for label, at in zip(column["labels"], places):
-            canvas.node(at, label, column.get("kind", "variable"))
-    for caption in DATA["solved" if solved else "network"]["captions"]:
-        canvas.label(**caption)
-    return canvas.svg()
+    """The architecture of problem 1.1; or the solution, whose weights are drawn as lines."""
+    figure, axes = canvas(-0.8, 13.4, -2.9, 2.8)
+    x = [(0, height) for height in (1.95, 0.65, -0.65, -1.95)]
+    h = [(5, height) for height in (1.3, 0, -1.3)]
+    y = (11, 0)
+    styles = {1: "-", -1: "--"}
+    for j, hidden in enumerate(h):
+        for i, point in enumerate(x):
+            if STRICT.W1[j, i] or not solved:
+                draw_arrow(axes, point, hidden, styles[STRICT.W1[j, i]] if solved else "-")
+        draw_arrow(axes, hidden, y)
+    for i, point in enumerate(x, start=1):
+        draw_node(axes, *point, f"x_{i}", "data")
+    for i, point in enumerate(h, start=1):
+        draw_node(axes, *point, f"h_{i}")
+    draw_node(axes, *y, "y")
+    captions = {(0, -2.7): "inputs", (5, -2.7): "hidden units", (11, -2.7): "output"}
+    if solved:
+        captions |= {
+            (5, -2.7): "biases 0",
+            (11, -2.7): "bias $-2.5$",
+            (7.2, 1.5): "$x_2 > x_1$ ?",
+            (7.1, 0.28): "$x_3 > x_1 + x_2$ ?",
+            (7.8, -1.35): "$x_4 > x_1 + x_2 + x_3$ ?",
+            (11, 0.85): "$h_1 + h_2 + h_3 > 2.5$ ?",
+        }
+    else:
+        captions |= {
+            (2.5, 2.4): r"$\mathbf{W}^{(1)},\ \mathbf{b}^{(1)}$",
+            (5, 2.2): r"$\phi_1$",
+            (8, 1.4): r"$\mathbf{w}^{(2)},\ b^{(2)}$",
+            (11, 0.9): r"$\phi_2$",
+        }
+    for place, caption in captions.items():
+        axes.text(*place, caption, ha="center", va="center")
+    return figure
 
 
-def draw_costs():
+def draw_costs(n=100):
     """Multiplications of the two modes against the shape of Z, both divided by powers of n."""
-    data = DATA["costs"]
-    n = data["n"]
-    x_unit, y_unit = data["unit"]
-    canvas = Canvas(data["size"], data["origin"])
-    right, top = data["ratios"][-1] * x_unit, data["values"][-1] * y_unit
-    canvas.line([(0, top), (0, 0), (right, 0)], "0.6pt")
-    for ratio in data["ratios"]:
-        canvas.line([(ratio * x_unit, 0), (ratio * x_unit, -0.12)], "0.6pt")
-        canvas.label((ratio * x_unit, -0.42), f"{ratio}")
-    for value in data["values"]:
-        canvas.line([(0, value * y_unit), (-0.12, value * y_unit)], "0.6pt")
-        canvas.label((-0.42, value * y_unit), f"{value}")
-    canvas.line([(x_unit, 0), (x_unit, top)], '(thickness: 0.6pt, dash: "dotted")')
-    for order, stroke in [
-        (FORWARD, "1.3pt"),
-        (REVERSE, '(thickness: 1.3pt, dash: "dashed")'),
+    figure = Figure((12 * CENTIMETRE, 7 * CENTIMETRE), layout="constrained")
+    axes = figure.subplots()
+    ratios = [0, 0.5, 1, 1.5, 2]
+    for order, style, label in [
+        (FORWARD, "-", "forward, $2n^2 + nm$"),
+        (REVERSE, "--", "reverse, $3nm$"),
     ]:
-        multiplications = [FORMULAS[order](n, round(ratio * n))[0] for ratio in data["ratios"]]
-        canvas.line(
-            [
-                (ratio * x_unit, count / n**2 * y_unit)
-                for ratio, count in zip(data["ratios"], multiplications)
-            ],
-            stroke,
-        )
-    for caption in data["captions"]:
-        canvas.label(**caption)
-    return canvas.svg()
+        counts = [FORMULAS[order](n, round(ratio * n))[0] / n**2 for ratio in ratios]
+        axes.plot(ratios, counts, style, color="black", label=label)
+    axes.axvline(1, color="black", linestyle=":", linewidth=0.8)
+    axes.text(0.93, 5, "tall $\\mathbf{Z}$: reverse mode", ha="right")
+    axes.text(1.07, 0.5, "wide $\\mathbf{Z}$: forward mode")
+    axes.set(xlabel="$m / n$", ylabel="multiplications, in units of $n^2$")
+    axes.set(xlim=(0, 2), ylim=(0, 6), xticks=ratios)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.78))
+    return figure
 
 
 FIGURES = {
@@ -169,3 +151,11 @@ FIGURES = {
     "graph.svg": draw_graph,
     "costs.svg": draw_costs,
 }
+
+
+def svg_of(name):
+    """Bytes of a figure, the same at every run."""
+    stream = io.BytesIO()
+    with matplotlib.rc_context(matplotlib.rcParamsDefault | SETTINGS):
+        FIGURES[name]().savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()

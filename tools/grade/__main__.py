@@ -1,21 +1,21 @@
-"""Grade a folder of submissions.
+"""Grade submissions: notebooks, zips, or folders with a notebook.
 
-    python -m tools.grade submissions/ -o results/
-    python -m tools.grade submissions/ -o results/ --term 2026 --re-execute
-    python -m tools.grade --gradescope-zip autograder.zip
+    python -m tools.grade all submissions/ -o results/
+    python -m tools.grade one submissions/abc1234 -o results/judged/
+    python -m tools.grade report results/
+    python -m tools.grade zip autograder.zip
 
-A submission is a notebook, or a folder with one; a PDF is looked for beside it. Each runs in
-processes of its own with limits, and is judged on problems that it has never seen. The results are
-results.csv (a row a student), feedback/ (a page a student), gradescope/ (a results.json a student)
-and written_answers/ (a page a question, for whoever marks them). Needs Linux or macOS.
+`all` judges each submission in a folder as `one` does, and makes the report. The result of one is a
+JSON file. The report is made from the results that are there: results.csv, in which marks that
+somebody has typed stay, feedback/ with a page a student, and written_answers/ with a page a
+question. `zip` makes the same grader for Gradescope.
 """
 
 import argparse
 import os
 import statistics
-import tempfile
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,20 +23,17 @@ from tqdm import tqdm
 import checking
 from tools.common import (
     LARGEST_SEED,
-    PARTIALLY_TRAINED,
     clear_exit,
     require_different_files,
     require_writable,
     whole_number,
+    write_atomically,
 )
-from tools.grade.entry import Entry, choose_notebook, choose_pdf, grade_entry, make_reference
-from tools.grade.gradescope import write_autograder
-from tools.grade.judge import judge
-from tools.grade.re_execute import CELL_SECONDS, UnsafeError, re_execute, require_safe_user
-from tools.grade.report import Result, write_results
-from tools.grade.sandbox import SandboxError, require_working
-from tools.grade.submission import UNI, Submission
-from tools.notebook import PLACEHOLDER_UNIS, NotebookError
+from tools.grade.gradescope import autograder_zip, results_json
+from tools.grade.report import JUDGED, write_report, write_result
+from tools.grade.sandbox import SandboxError, choose_sandbox
+from tools.grade.submission import CELL_SECONDS, find_submissions, grade, make_grader
+from tools.notebook import NotebookError
 from tools.reference import add_key_arguments, key_inputs, read_key
 
 problem_seed = whole_number(0, LARGEST_SEED // 2)  # each problem has a seed of its own, above it
@@ -46,117 +43,22 @@ class GradeError(ValueError):
     """The grader cannot start; the message says why."""
 
 
-def name_of(path, notebook):
-    """The student's name: the uni in the name of the notebook, or else the file's or folder's."""
-    found = UNI.search(notebook.name) if notebook else None
-    if found and found[1].lower() not in PLACEHOLDER_UNIS:
-        return found[1]
-    return path.name if path.is_dir() else path.stem
-
-
-def find_entries(folder):
-    """Entries of a folder of submissions, by the name of the student.
-
-    Raises GradeError if there are none.
-    """
-    folder, entries = Path(folder), {}  # by path
-    if not folder.is_dir():
-        raise GradeError(f"{folder}: found no such folder; expected one with submissions")
-    for path in sorted(folder.iterdir()):
-        if path.is_symlink() or path.name.startswith((".", "__MACOSX")):
-            continue
-        if path.is_dir():
-            notebook, remark = choose_notebook(path)
-            pdf = choose_pdf(notebook, path)
-        elif path.suffix.lower() == ".ipynb" and path.is_file():
-            notebook, remark, pdf = path, "", choose_pdf(path, None)
-        else:
-            continue
-        entries[path] = Entry(name_of(path, notebook), notebook, pdf, remark)
-    if not entries:
-        raise GradeError(f"{folder}: found no notebooks and no folders; expected submissions")
-    tell_namesakes_apart(entries)
-    return sorted(entries.values(), key=lambda entry: entry.student)
-
-
-def tell_namesakes_apart(entries):
-    """Add to each name that several entries have that of the file or folder, and a remark to each.
-
-    Whose the name is, nobody knows: a notebook may bear another student's uni.
-
-    entries: dict from paths to Entries, which are changed in place.
-    """
-    while shared := {
-        n: k for n, k in Counter(e.student for e in entries.values()).items() if k > 1
-    }:
-        for path, entry in entries.items():
-            if (count := shared.get(entry.student)) is not None:
-                remark = f"{count} submissions are named {entry.student}: this is {path.name}"
-                entry.remark = "; ".join(filter(None, [entry.remark, remark]))
-                entry.student = f"{entry.student} ({path.name})"
-
-
-def ignored_files(folder):
-    """Names of the files in a folder of submissions that are no part of any."""
-    kept = (".ipynb", ".pdf")
-    paths = sorted(Path(folder).iterdir())
-    return [p.name for p in paths if p.is_symlink() or p.is_file() and p.suffix.lower() not in kept]
-
-
-def described(error):
-    """A line about an exception that no submission should raise."""
-    return f"{type(error).__name__}: {error}"[:300]
-
-
-def grade_all(entries, reference, jobs, after=lambda entry, result: None):
-    """Results of all entries, in their order, with a progress bar.
-
-    after: is called with each entry and its result, in the thread that made it; if it fails, the
-        result gets a warning.
-    """
-
-    def work(entry):
-        try:
-            result = grade_entry(entry, reference)
-        except Exception as error:  # no submission stops the others
-            result = Result(entry.student, remarks=["it could not be judged: look at it yourself"])
-            result.warnings.append(described(error))
-            result.grades = judge(Submission(), reference)
-        try:
-            after(entry, result)
-        except Exception as error:  # the marks are given already
-            result.warnings.append(f"after it was judged, {described(error)}")
-        return result
-
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        return list(tqdm(pool.map(work, entries), "grading", len(entries), leave=False))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    positive = whole_number(1)
-    add("submissions", nargs="?", help="folder of submissions")
-    add("-o", "--output", default="results", help="folder for the results (default: %(default)s)")
-    add_key_arguments(parser)
-    add("--seed", type=problem_seed, default=0, help="of the problems (default: %(default)s)")
-    add("--jobs", type=positive, default=os.cpu_count(), help="submissions at a time (%(default)s)")
-    add("--re-execute", action="store_true", help="also run each notebook from top to bottom")
-    add("--cell-seconds", type=positive, default=CELL_SECONDS, help="limit a cell (%(default)s)")
-    add("--gradescope-zip", metavar="FILE", help="write an autograder for Gradescope instead")
-    arguments = parser.parse_args()
-    if not (arguments.submissions or arguments.gradescope_zip):
-        parser.error("name a folder of submissions, or --gradescope-zip FILE")
-    return arguments
+@contextmanager
+def grader_of(arguments):
+    """A Grader for the arguments of a command line."""
+    sandbox = choose_sandbox(arguments.unsafe)
+    key_lines, model = read_key(arguments)
+    data = arguments.data, checking.load_data(arguments.data)
+    seconds = arguments.cell_seconds if arguments.re_execute else None
+    with make_grader(
+        sandbox, arguments.notebook, data, model, key_lines, arguments.seed, seconds
+    ) as grader:
+        yield grader
 
 
 def require_results_folder(output, submissions):
     """Raise GradeError unless results can be written to `output`, apart from the submissions."""
+    output, submissions = output.resolve(), submissions.resolve()
     if output.is_relative_to(submissions):
         raise GradeError(f"{output}: in the folder of submissions; expected another one after -o")
     place = next(path for path in (output, *output.parents) if path.exists())
@@ -167,52 +69,113 @@ def require_results_folder(output, submissions):
         )
 
 
-def write_gradescope_zip(arguments):
-    """Write the autograder. Raises OSError and the errors of `read_key`."""
-    path = arguments.gradescope_zip
-    require_different_files([("--gradescope-zip", path)], key_inputs(arguments))
+def grade_all(arguments):
+    """Grade a folder; each result is written when it is known. Prints what was done."""
+    folder, output = Path(arguments.submissions), Path(arguments.output)
+    if not folder.is_dir():
+        raise GradeError(f"{folder}: found no such folder; expected one with submissions")
+    found, others = find_submissions(folder)
+    if not found:
+        raise GradeError(f"{folder}: found no notebooks and no folders; expected submissions")
+    require_results_folder(output, folder)
+    if others:
+        print(f"ignored: {', '.join(path.name for path in others)}")
+    with grader_of(arguments) as grader:
+        (output / JUDGED).mkdir(parents=True, exist_ok=True)
+
+        def work(path):
+            write_result(output / JUDGED, grade(path, grader))
+
+        pool = ThreadPoolExecutor(arguments.jobs)
+        try:
+            list(tqdm(pool.map(work, found), "grading", len(found), leave=False))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    print(f"{len(found)} submissions were judged, in {grader.sandbox}")
+    report(arguments)
+
+
+def grade_one(arguments):
+    """Grade one submission and write its result."""
+    submission, output = Path(arguments.submission), Path(arguments.output)
+    if not submission.exists():
+        raise GradeError(f"{submission}: found nothing there; expected a submission")
+    if not output.is_dir():
+        require_writable(output)
+    gradescope = arguments.gradescope and Path(arguments.gradescope)
+    if gradescope:  # should it be stopped, this is what remains
+        write_atomically(gradescope, results_json().encode())
+    with grader_of(arguments) as grader:
+        result = grade(submission, grader)
+    write_result(output, result)
+    if gradescope:
+        write_atomically(gradescope, results_json(result).encode())
+
+
+def report(arguments):
+    """Make the report and print where it is."""
+    output = Path(arguments.output)
+    if not list((output / JUDGED).glob("*.json")):
+        raise GradeError(f"{output / JUDGED}: found no results; expected those of `one` or `all`")
+    results = write_report(output, arguments.notebook)
+    totals = [sum(q["marks"] for q in result["questions"]) for result in results]
+    print(f"{len(results)} results; median {statistics.median(totals):g} marks given automatically")
+    print(f"{output}: results.csv, feedback/, written_answers/")
+
+
+def write_zip(arguments):
+    """Write the autograder."""
+    path = arguments.output
+    require_different_files([("zip", path)], key_inputs(arguments))
     require_writable(path)
-    key_lines, _ = read_key(arguments)
-    write_autograder(path, key_lines, arguments.notebook, arguments.seed)
+    _, model = read_key(arguments)
+    write_atomically(path, autograder_zip(arguments.notebook, arguments.data, model))
     print(f"{path}: upload it to Gradescope as the autograder")
 
 
-def grade_folder(arguments):
-    """Grade the submissions and write the results. Raises all errors that end the tool."""
-    submissions, output = Path(arguments.submissions).resolve(), Path(arguments.output).resolve()
-    entries = find_entries(submissions)
-    require_results_folder(output, submissions)
-    if arguments.re_execute:
-        require_safe_user()
-    key_lines, model = read_key(arguments)
-    reference = make_reference(key_lines, arguments.notebook, arguments.seed)
-    if note := require_working():
-        print(f"note: {note}")
-    if ignored := ignored_files(submissions):
-        print(f"ignored: {', '.join(ignored)}")
-    with tempfile.TemporaryDirectory() as folder:
-        model_path = Path(folder) / PARTIALLY_TRAINED.name
-        model_path.write_bytes(model)
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.grade",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    positive = whole_number(1)
 
-        def after(entry, result):
-            if arguments.re_execute and entry.notebook:
-                files = checking.__file__, arguments.data, model_path
-                result.warnings += re_execute(entry.notebook, files, arguments.cell_seconds)
+    def command(name, function, text):
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=function)
+        return added
 
-        results = grade_all(entries, reference, arguments.jobs, after)
-    write_results(output, results, reference.answers)
-    median = statistics.median(result.marks for result in results)
-    print(f"{len(results)} submissions; median {median:g} of {results[0].out_of:g} marks")
-    print(f"{arguments.output}: results.csv, feedback/, gradescope/, written_answers/")
+    every = command("all", grade_all, "grade a folder of submissions")
+    every.add_argument("submissions", help="folder of submissions")
+    every.add_argument("-o", "--output", default="results", help="folder (default: %(default)s)")
+    # More than there are processors, since one that sleeps must not keep the others waiting.
+    jobs = 2 * (os.cpu_count() or 1)
+    every.add_argument("--jobs", type=positive, default=jobs, help="at a time (%(default)s)")
+    one = command("one", grade_one, "grade one submission")
+    one.add_argument("submission", help="a notebook, a zip, or a folder with a notebook")
+    one.add_argument("-o", "--output", required=True, help="JSON file, or a folder for it")
+    one.add_argument("--gradescope", metavar="FILE", help="also write Gradescope's results.json")
+    for added in (every, one):
+        add = added.add_argument
+        add("--seed", type=problem_seed, default=0, help="of the problems (default: %(default)s)")
+        add("--re-execute", action="store_true", help="also run each notebook from top to bottom")
+        add("--cell-seconds", type=positive, default=CELL_SECONDS, help="limit (%(default)s)")
+        add("--unsafe", action="store_true", help="do without a sandbox where there is none")
+    made = command("report", report, "make the report again from the results")
+    made.add_argument("output", metavar="results", help="folder of the results")
+    packed = command("zip", write_zip, "write an autograder for Gradescope")
+    packed.add_argument("output", metavar="autograder.zip")
+    for added in (every, one, made, packed):
+        add_key_arguments(added)
+    return parser.parse_args()
 
 
-@clear_exit(GradeError, SandboxError, UnsafeError, NotebookError, checking.DataFileError)
+@clear_exit(GradeError, SandboxError, NotebookError, checking.DataFileError)
 def main():
     arguments = parse_arguments()
-    if arguments.gradescope_zip:
-        write_gradescope_zip(arguments)
-    else:
-        grade_folder(arguments)
+    arguments.run(arguments)
 
 
 if __name__ == "__main__":

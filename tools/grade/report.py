@@ -1,236 +1,285 @@
-"""Write what the grader found: a table, pages for students, Gradescope's files, answers to mark."""
+"""What people read: a table, pages for students, and the written answers for who marks them.
 
+All of it is made from the results that are there, one JSON file a submission in `JUDGED`.
+"""
+
+import base64
 import csv
+import hashlib
 import html
 import io
 import json
 import re
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections import Counter
 from pathlib import Path
 
-import pypandoc
-from tqdm import tqdm
-
-from tools.common import write_atomically
+from tools.common import NOTEBOOK, write_atomically
+from tools.grade.answers import answer_html
+from tools.notebook import answers, provided_lines, read_notebook
 from tools.questions import QUESTIONS
+from tools.rubric import RUBRIC
 
+JUDGED = "judged"  # folder of the results, and of the table as this module made it
+TABLE = "results.csv"
+PICTURES = "pictures"  # folder beside the pages of answers
+MARKS = {question.number: f"{question.number} [{question.marks}]" for question in QUESTIONS}
+COLUMNS = ("submission", "student", *MARKS.values(), "automatic", "out of", "remarks")
 STYLE = """
-body { font: 15px/1.45 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
+body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; vertical-align: top; padding: .35em .8em .35em 0 }
-td, th { border-bottom: 1px solid #ddd }
+td, th { border-bottom: 1px solid #ddd; overflow-wrap: anywhere }
 th { background: #f3f3f3; padding-left: .5em }
 .marks { white-space: nowrap; text-align: right }
-.answer { display: grid; grid-template-columns: 1fr 1fr; gap: 2em; border-top: 1px solid #ddd }
-iframe { width: 100%; height: 22em; resize: vertical; border: 1px solid #ddd }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.4 monospace }
+aside { background: #f3f3f3; padding: .1em 1.2em }
+section { border-top: 2px solid #bbb; margin-top: 2.5em; overflow-wrap: anywhere }
+img { max-width: 100% }
+pre { white-space: pre-wrap }
 """
 # What students wrote may hold anything: no script of theirs runs, no address of theirs is asked.
-NO_SCRIPTS = (
-    '<meta http-equiv="Content-Security-Policy" '
-    "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
-)
-MAX_ANSWER = 20_000  # characters
-PANDOC_SECONDS = 10  # for an answer; some texts take it minutes
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: file: 'self'"
 
 
-@dataclass
-class Result:
-    """Everything about one submission.
-
-    grades: list of `tools.grade.judge.Grade`; remarks: lines about the whole, for staff and student;
-    warnings: lines for staff alone; answers: written answers by the number of the question.
-    """
-
-    student: str
-    notebook: str = ""
-    pdf: str = ""
-    grades: list = field(default_factory=list)
-    remarks: list = field(default_factory=list)
-    warnings: list = field(default_factory=list)
-    answers: dict = field(default_factory=dict)
-
-    @property
-    def automatic(self):
-        """Grades that need no human."""
-        return [grade for grade in self.grades if not grade.is_written]
-
-    @property
-    def marks(self):
-        return round(sum(grade.marks for grade in self.automatic), 2)
-
-    @property
-    def out_of(self):
-        return sum(grade.out_of for grade in self.automatic)
+def file_name(submission):
+    """A name for the files about a submission, with no sign that some system forbids."""
+    plain = re.sub(r"[^\w.-]", "_", submission).strip(".")[:80]
+    if plain == submission:
+        return plain
+    return f"{plain}-{hashlib.sha256(submission.encode(errors='replace')).hexdigest()[:6]}"
 
 
-def number(marks):
-    """Marks without needless zeros: 6, 4.5."""
-    return f"{marks:g}"
+def write_text(path, text):
+    """Write a text as UTF-8, whatever a file name or an answer held. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode(errors="replace"))
 
 
-def cell(text):
+def write_result(path, result):
+    """Write a result, as `tools.grade.submission.grade` returns it, to a JSON file, or a folder."""
+    path = Path(path)
+    path = path / f"{file_name(result['submission'])}.json" if path.is_dir() else path
+    write_text(path, json.dumps(result, indent=1) + "\n")
+
+
+def automatic(result):
+    """The questions of a result that need no human."""
+    return [question for question in result["questions"] if not question["is_written"]]
+
+
+def totals(result):
+    """Marks that were given automatically, and how many there are."""
+    questions = automatic(result)
+    return [round(sum(question[key] for question in questions), 2) for key in ("marks", "out_of")]
+
+
+# The table
+
+
+def plain(text):
     """Text for a table that spreadsheet programs do not take for a formula."""
-    return "'" + text if text[:1] in tuple("=+-@\t\r\n") else text
+    text = re.sub(r"\s+", " ", text)
+    return "'" + text if text[:1] in tuple("=+-@") else text
 
 
-def csv_table(results):
-    """Text of results.csv: a row a student, a column a question; written answers stay empty."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    questions = [f"{question.number} [{question.marks}]" for question in QUESTIONS]
-    writer.writerow(["student", *questions, "automatic", "out of", "notebook", "pdf", "remarks"])
+def remarks_of(result, n_namesakes=1):
+    """All that staff should know about a submission, the first error of its code above all."""
+    lines = [*result["remarks"], *result["staff"]]
+    if n_namesakes > 1:
+        lines.append(f"{n_namesakes} submissions are named {result['student']}")
+    for question in automatic(result):
+        found = [*question["remarks"], *question["staff"]]
+        lost = [item for item in question["items"] if item["marks"] < item["out_of"]]
+        lost += [item for item in question["items"] if item["marks"] < 0]
+        if not (question["remarks"] and lost and lost[0]["remark"] == "no result"):
+            found += [f"{item['name']}: {item['remark']}" for item in lost[:1]]
+        lines += [f"{question['number']}: {line}" for line in found]
+    return " | ".join(dict.fromkeys(lines))
+
+
+def rows_of(results):
+    """The rows of the table as the grader makes it: by submission, a dict from columns to text."""
+    names = Counter(result["student"].casefold() for result in results)
+    rows = {}
     for result in results:
-        by_number = {grade.number: grade for grade in result.automatic}
-        marks = [
-            number(by_number[question.number].marks) if question.number in by_number else ""
-            for question in QUESTIONS
-        ]
-        remarks = " | ".join([*result.remarks, *result.warnings])
-        files = [cell(result.notebook), cell(result.pdf), cell(remarks)]
-        total = [number(result.marks), number(result.out_of)]
-        writer.writerow([cell(result.student), *marks, *total, *files])
+        marks = {MARKS[q["number"]]: f"{q['marks']:g}" for q in automatic(result)}
+        given, out_of = totals(result)
+        remarks = remarks_of(result, names[result["student"].casefold()])
+        rows[result["submission"]] = {
+            "submission": plain(result["submission"]),
+            "student": plain(result["student"]),
+            **marks,
+            **{"automatic": f"{given:g}", "out of": f"{out_of:g}", "remarks": plain(remarks)},
+        }
+    return rows
+
+
+def read_table(path):
+    """Rows of a table by submission, and its columns; a spreadsheet may have saved it."""
+    if not path.exists():
+        return {}, []
+    text = path.read_text(encoding="utf-8-sig")
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = {row.get("submission") or "": row for row in reader}
+    return rows, [column for column in reader.fieldnames or [] if column]
+
+
+def is_same(text, other):
+    try:
+        return float(text.replace(",", ".")) == float(other.replace(",", "."))
+    except ValueError:
+        return text.strip() == other.strip()
+
+
+def merge(rows, written, typed):
+    """Put into rows what a human has typed, and add the rows that are not among them.
+
+    Args:
+        rows: as `rows_of` returns them.
+        written: the rows that the grader wrote last time.
+        typed: the rows of the table as it is now.
+    """
+    fixed = set(COLUMNS) - set(MARKS.values())
+    by_name = {row["submission"]: row for row in rows.values()}
+    for name, old in typed.items():
+        row = by_name.get(name)
+        if row is None:
+            by_name[name] = old
+            continue
+        for column, text in old.items():
+            last = written.get(name, {}).get(column) or ""
+            if column and column not in fixed and text and not is_same(text, last):
+                row[column] = text
+    return [by_name[name] for name in sorted(by_name)]
+
+
+def table_text(rows, columns):
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return stream.getvalue()
+
+
+def write_table(folder, results):
+    """Write the table. Marks and columns that a human typed into it stay, as do all rows."""
+    rows = rows_of(results)
+    own = table_text(rows.values(), COLUMNS)
+    written, _ = read_table(folder / JUDGED / TABLE)
+    typed, columns = read_table(folder / TABLE)
+    columns = [*COLUMNS, *(column for column in columns if column not in COLUMNS)]
+    write_text(folder / TABLE, table_text(merge(rows, written, typed), columns))
+    write_text(folder / JUDGED / TABLE, own)
+
+
+# Pages
 
 
 def page(title, body):
     """An HTML page, complete in itself."""
-    title = html.escape(title)
-    head = f'<meta charset="utf-8">{NO_SCRIPTS}<title>{title}</title>\n<style>{STYLE}</style>'
+    title, policy = html.escape(title), html.escape(POLICY)
+    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+    head += f"<title>{title}</title>\n<style>{STYLE}</style>"
     return f'<!doctype html>\n<html lang="en">{head}\n<h1>{title}</h1>\n{body}\n</html>\n'
 
 
-def feedback_rows(grade):
+def feedback_rows(question):
     """Rows of a student's page for one question."""
-    marks = "by hand" if grade.is_written else f"{number(grade.marks)} / {number(grade.out_of)}"
-    title = html.escape(f"{grade.number} {grade.title}")
+    marks = f"{question['marks']:g} / {question['out_of']:g}"
+    marks = "by hand" if question["is_written"] else marks
+    title = html.escape(f"{question['number']} {question['title']}")
     yield f'<tr><th scope="rowgroup" colspan="2">{title}</th><th class="marks">{marks}</th></tr>'
-    for item in grade.items:
-        out_of = f" / {number(item.out_of)}" if item.out_of else ""
-        cells = html.escape(item.name), html.escape(item.remark), number(item.marks) + out_of
-        yield "<tr><td>{}</td><td>{}</td><td class=marks>{}</td></tr>".format(*cells)
-    for remark in grade.remarks:
+    for item in question["items"]:
+        out_of = f" / {item['out_of']:g}" if item["out_of"] else ""
+        cells = html.escape(item["name"]), html.escape(item["remark"])
+        yield (
+            f"<tr><td>{cells[0]}</td><td>{cells[1]}</td>"
+            f'<td class="marks">{item["marks"]:g}{out_of}</td></tr>'
+        )
+    for remark in question["remarks"]:
         yield f'<tr><td colspan="3">{html.escape(remark)}</td></tr>'
 
 
 def feedback_page(result):
     """HTML for the student. Neither the key nor a right value is in it."""
-    rows = "\n".join(row for grade in result.grades for row in feedback_rows(grade))
-    remarks = "".join(f"<p>{html.escape(remark)}</p>" for remark in result.remarks)
-    total = f"{number(result.marks)} of {number(result.out_of)} marks given automatically"
-    return page(f"hw1: {result.student}", f"<p>{total}</p>\n{remarks}\n<table>\n{rows}\n</table>")
+    rows = "\n".join(row for question in result["questions"] for row in feedback_rows(question))
+    remarks = "".join(f"<p>{html.escape(remark)}</p>" for remark in result["remarks"])
+    given, out_of = totals(result)
+    total = f"{given:g} of {out_of:g} marks given automatically"
+    return page(
+        f"hw1: {result['student']}", f"<p>{total}</p>\n{remarks}\n<table>\n{rows}\n</table>"
+    )
 
 
-def markdown_to_html(text):
-    """HTML of an answer. Formulas become MathML, which browsers show without help."""
-    text = text[:MAX_ANSWER].encode(errors="replace").decode()
-    as_it_is = f"<pre>{html.escape(text)}</pre>"
-    if "$" not in text:  # pandoc takes its time
-        return as_it_is
-    command = [pypandoc.get_pandoc_path(), "--from=commonmark_x", "--to=html", "--mathml"]
-    try:
-        run = subprocess.run(
-            command, input=text.encode(), capture_output=True, check=True, timeout=PANDOC_SECONDS
-        )
-    except subprocess.SubprocessError:
-        return as_it_is
-    return run.stdout.decode()
+def save_pictures(result, folder):
+    """Write the plots of a result into a folder; return their names by the number of the question.
 
-
-def in_a_frame(content):
-    """HTML of a student's in a frame of its own, where it can do nothing to the page around it."""
-    framed = f"<style>{STYLE}</style>{content}"
-    return f'<iframe sandbox srcdoc="{html.escape(framed)}"></iframe>'
-
-
-def rubric_page(question, reference_answer, results):
-    """HTML for staff: every answer to a written question, beside the rubric."""
-    points = "".join(f"<li>{html.escape(point)}</li>" for point in question.rubric)
-    blocks = [f"<h2>Reference, {question.marks} marks</h2>{markdown_to_html(reference_answer)}"]
-    for result in results:
-        answer = result.answers.get(question.number, "")
-        shown = in_a_frame(markdown_to_html(answer)) if answer else "<p>(no answer)</p>"
-        name = f"<h3>{html.escape(result.student)}</h3>"
-        rubric = f"<div><h3>Marks</h3><ul>{points}</ul></div>"
-        blocks.append(f'<div class="answer"><div>{name}{shown}</div>{rubric}</div>')
-    return page(f"{question.number} {question.title}", "\n".join(blocks))
-
-
-def gradescope_test(grade):
-    """A question in the form of Gradescope's results.json."""
-    lines = [f"{item.name}: {number(item.marks)}; {item.remark}" for item in grade.items]
-    return {
-        "name": f"{grade.number} {grade.title}",
-        "number": grade.number,
-        "score": grade.marks,
-        "max_score": grade.out_of,
-        "output": "\n".join([*lines, *grade.remarks]),
-        "output_format": "text",
-    }
-
-
-def gradescope_json(result, questions=QUESTIONS):
-    """Text of Gradescope's results.json: the automatic questions.
-
-    A question that is not judged yet has 0 marks and says so, for partial results.
+    In the pages themselves they would be too many.
     """
-    by_number = {grade.number: grade for grade in result.automatic}
-    tests = []
-    for question in questions:
-        if grade := by_number.get(question.number):
-            tests.append(gradescope_test(grade))
-        elif not question.is_written:
-            waiting = {"number": question.number, "score": 0, "max_score": question.marks}
-            name = f"{question.number} {question.title}"
-            tests.append({"name": name, "output": "not judged yet"} | waiting)
-    content = {
-        "output": "\n".join(result.remarks) or "The written answers are marked by hand.",
-        "output_format": "text",
-        "stdout_visibility": "hidden",
-        "tests": tests,
-    }
-    return json.dumps(content, indent=1) + "\n"
-
-
-def file_names(students):
-    """For each student a name for files, without signs that some system forbids, all different."""
     names = {}
-    for student in students:
-        plain = re.sub(r"[^\w.-]", "_", student, flags=re.ASCII).strip(".")[:80] or "unnamed"
-        name, number = plain, 1
-        while name.lower() in {other.lower() for other in names.values()}:
-            number += 1
-            name = f"{plain}-{number}"
-        names[student] = name
+    for question, urls in result["pictures"].items():
+        names[question] = []
+        for number, url in enumerate(urls):
+            name = f"{file_name(result['submission'])}-{question}-{number}.png"
+            try:
+                picture = base64.b64decode(url.partition(",")[2], validate=True)
+            except ValueError:  # no picture
+                continue
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / name, picture)
+            names[question].append(name)
     return names
 
 
-def write_text(path, text):
-    """Write a text as UTF-8, whatever a file name or an answer held. Raises OSError."""
-    write_atomically(path, text.encode(errors="replace"))
+def written_page(question, reference, results):
+    """HTML for staff: the rubric once, and then every answer with its pictures.
 
-
-def write_results(folder, results, reference_answers):
-    """Write results.csv, feedback/, gradescope/ and written_answers/ into a folder.
-
-    reference_answers: by the number of the question. Raises OSError.
+    reference: HTML of the answer of the reference. results: their pictures are names of files.
     """
-    folder = Path(folder)
-    for name in ("feedback", "gradescope", "written_answers"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    names = file_names([result.student for result in results])
+    points = "".join(f"<li>{html.escape(point)}</li>" for point in RUBRIC[question.number])
+    blocks = [
+        f"<aside><p>{question.marks} marks</p><ul>{points}</ul>"
+        f"<details><summary>Reference</summary>{reference}</details></aside>"
+    ]
     for result in results:
-        name = names[result.student]
-        write_text(folder / "feedback" / f"{name}.html", feedback_page(result))
-        write_text(folder / "gradescope" / f"{name}.json", gradescope_json(result))
-    write_text(folder / "results.csv", csv_table(results))
+        cells = result["answers"].get(question.number, [])
+        answer = "".join(map(answer_html, cells)) or "<p>(no answer)</p>"
+        plots = "".join(
+            f'<img loading="lazy" src="{PICTURES}/{html.escape(name)}" alt="a plot">'
+            for name in result["pictures"].get(question.number, [])
+        )
+        student = html.escape(result["student"])
+        if result["file"]:
+            url = html.escape(Path(result["file"]).as_uri())
+            student += f' <small><a href="{url}">{html.escape(result["notebook"])}</a></small>'
+        blocks.append(f"<section><h2>{student}</h2>{answer}{plots}</section>")
+    return page(f"{question.number} {question.title}", "\n".join(blocks))
 
-    def write_rubric_page(question):
-        text = rubric_page(question, reference_answers[question.number], results)
-        write_text(folder / "written_answers" / f"{question.number}.html", text)
 
-    written = [question for question in QUESTIONS if question.is_written]
-    with ThreadPoolExecutor(len(written)) as pool:
-        list(tqdm(pool.map(write_rubric_page, written), "answers", len(written), leave=False))
+# All of it
+
+
+def write_report(folder, notebook=NOTEBOOK):
+    """Write the table, feedback/ and written_answers/ from the results in a folder.
+
+    notebook: path of the reference, which has the answers. Returns the results. Raises OSError.
+    """
+    folder, results = Path(folder), []
+    place = folder / "written_answers"
+    for path in sorted((folder / JUDGED).glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        name = f"{file_name(result['submission'])}.html"
+        write_text(folder / "feedback" / name, feedback_page(result))
+        result["pictures"] = save_pictures(result, place / PICTURES)
+        results.append(result)
+    results.sort(key=lambda result: (result["student"], result["submission"]))
+    write_table(folder, results)
+    node = read_notebook(notebook)
+    right = answers(node, provided_lines(node))
+    for question in QUESTIONS:
+        if question.is_written:
+            reference = "".join(map(answer_html, right[question.number]))
+            text = written_page(question, reference, results)
+            write_text(place / f"{question.number}.html", text)
+    return results

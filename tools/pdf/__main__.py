@@ -1,7 +1,7 @@
 """Make the PDF for Gradescope: the notebook, each question on its own pages, and the written part.
 
     python -m tools.pdf hw1_code_abc1234.ipynb --written written.pdf
-    python -m tools.pdf hw1_code_abc1234.ipynb --written written.pdf --written-last -o hw1.pdf
+    python -m tools.pdf hw1_code_abc1234.ipynb --written written.pdf --short -o hw1.pdf
 
 First it looks whether the notebook is complete: run from top to bottom, with all outputs, plots
 and answers. If something is missing it says what, and makes nothing, unless you add --force. The
@@ -9,24 +9,45 @@ notebook itself is never changed. At the end it prints on which pages each quest
 what Gradescope asks for when you hand in.
 """
 
-import argparse
+# Every Python 3 has to understand this file, so that an old one can say that it is old.
 import importlib.util
 import sys
 from pathlib import Path
 
-from tools.common import clear_exit, require_different_files, write_atomically
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit(
+        f"error: this is Python {sys.version.split()[0]}: install Python 3.11 or newer, make a new "
+        ".venv with it, and run this again"
+    )
+
+from tools.common import (
+    ROOT,
+    clear_exit,
+    command_parser,
+    require_different_files,
+    write_atomically,
+)
 
 # What has to be installed beyond requirements.txt, by the name of the module.
 PACKAGES = {
+    "markdown_it": "markdown-it-py>=3",
     "pypandoc": "pypandoc-binary>=1.17",
     "pypdf": "pypdf>=7.1",
     "typst": "typst==0.14.9",
 }
-PROVIDED = ("nbconvert", "nbformat", "matplotlib", "PIL", "tqdm")  # by requirements.txt
+PROVIDED = ("bs4", "nbclient", "nbformat", "matplotlib", "tqdm")  # by requirements.txt
 
 
 class HandInError(ValueError):
     """The PDF cannot be made; the message says why, and what to do."""
+
+
+def interpreter(folder=ROOT):
+    """The Python that is to be used, as one types it: that of the folder's .venv if it has one."""
+    for name in (".venv/bin/python", ".venv/Scripts/python.exe"):
+        if (Path(folder) / name).exists():
+            return str(Path(name))
+    return Path(sys.executable).name
 
 
 def require_packages():
@@ -36,7 +57,10 @@ def require_packages():
     if set(absent) & set(PROVIDED):
         extra = ["-r requirements.txt", *extra]
     if absent:
-        raise HandInError(f"not installed: {', '.join(absent)}. Run  pip install {' '.join(extra)}")
+        raise HandInError(
+            f"not installed: {', '.join(absent)}. Run  {interpreter()} -m pip install "
+            f"{' '.join(extra)}  and then  {interpreter()} -m tools.pdf ..."
+        )
 
 
 def output_path(notebook, written, output):
@@ -57,25 +81,12 @@ def table(parts):
         yield f"  {part.title:<{width}}  {pages:>7}"
 
 
-def refuse_if_incomplete(misses, arguments):
-    """Print what the notebook lacks. Raises HandInError if that is not accepted."""
-    for miss in misses:
-        print(f"- {miss}", file=sys.stderr)
-    if misses and not arguments.force:
-        raise HandInError(
-            f"{arguments.notebook} is not complete, so no PDF was made. Mend what is listed above, "
-            "the first thing first, and save the notebook; or add --force to hand it in as it is"
-        )
-
-
 def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument("notebook", help="hw1_code_<uni>.ipynb, run and saved")
     parser.add_argument("--written", metavar="PDF", help="your written part")
     parser.add_argument(
-        "--written-last", action="store_true", help="put it after the notebook, not before"
+        "--short", action="store_true", help="leave out code cells that you have not touched"
     )
     parser.add_argument(
         "--paper", choices=["a4", "letter"], default="a4", help="default: %(default)s"
@@ -90,27 +101,31 @@ def parse_arguments():
 @clear_exit(HandInError)
 def main():
     arguments = parse_arguments()
-    require_packages()
-    from tqdm import tqdm  # these need the packages
+    require_packages()  # which these need
+    from tools.notebook import NotebookError, read_notebook
+    from tools.pdf.document import WrittenError, make_pdf, read_written
+    from tools.pdf.missing import misses
+    from tools.pdf.typeset import TypesetError
 
-    from tools import notebook as submitted_notebook
-    from tools.pdf import document as hand_in_pdf
-    from tools.pdf import missing as hand_in_checks
-    from tools.pdf import typeset
-
-    errors = submitted_notebook.NotebookError, hand_in_pdf.WrittenError, typeset.TypesetError
-    with clear_exit(*errors):
-        output = output_path(arguments.notebook, arguments.written, arguments.output)
-        written = hand_in_pdf.read_written(arguments.written) if arguments.written else None
-        notebook = submitted_notebook.read_notebook(arguments.notebook)
-        refuse_if_incomplete(hand_in_checks.misses(notebook, arguments.notebook), arguments)
-        pdf, parts, warnings = hand_in_pdf.make_pdf(
+    with clear_exit(NotebookError, WrittenError, TypesetError):
+        path = Path(arguments.notebook)
+        output = output_path(path, arguments.written, arguments.output)
+        written = read_written(arguments.written) if arguments.written else None
+        notebook = read_notebook(path)
+        found = misses(notebook, path.name)
+        for miss in found:
+            print(f"- {miss}", file=sys.stderr)
+        if found and not arguments.force:
+            raise NotebookError(
+                f"{path} is not complete, so no PDF was made. Repair what is listed above, the "
+                "first thing first, and save the notebook; or add --force to hand it in as it is"
+            )
+        pdf, parts, warnings = make_pdf(
             notebook,
-            arguments.notebook,
+            path,
             written,
-            arguments.written_last,
-            arguments.paper,
-            lambda cells: tqdm(cells, desc="typesetting", unit="cell", leave=False),
+            paper=arguments.paper,
+            short=arguments.short,
         )
         write_atomically(output, pdf)
     for warning in warnings:

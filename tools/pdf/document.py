@@ -1,4 +1,4 @@
-"""One PDF of a notebook and of the written part, in which each question has pages of its own."""
+"""One PDF of the written part and a notebook, in which each question has pages of its own."""
 
 import io
 import logging
@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pypdf
+from matplotlib.ft2font import FT2Font
 
-from tools.pdf.cells import (
-    PRELUDE,
-    NotebookTypesetter,
-    Pictures,
-    copy_fonts,
-    foreign_letters,
-)
-from tools.pdf.typeset import PAPERS, TEMPLATE, TypesetError, compile_typst, query_typst
+from tools.notebook import provided_lines
+from tools.pdf.cells import NotebookTypesetter
+from tools.pdf.pictures import Pictures
+from tools.pdf.typeset import FONTS, PAPERS, TypesetError, compile_typst
 from tools.questions import QUESTIONS
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it repairs small defects, and reports each
 
 WRITTEN_TITLE = "Written problems"
+MATHEMATICAL_LETTERS = range(0x1D400, 0x1D800)  # in the fonts that typst brings with it
 
 
 class WrittenError(ValueError):
@@ -37,166 +35,150 @@ class Part:
 
 
 def read_written(path):
-    """pypdf.PdfReader of the written part. Raises WrittenError, or OSError."""
+    """pypdf.PdfReader of the written part. Raises WrittenError if it is not a PDF with pages."""
     path = Path(path)
-    if path.suffix.lower() != ".pdf":
-        raise WrittenError(f"{path}: expected a PDF: export or print your text as a PDF file")
     if not path.is_file():
         found = "found a folder" if path.is_dir() else "there is no such file"
         raise WrittenError(f"{path}: {found}; expected the PDF of your written part")
     content = path.read_bytes()
-    advice = "expected a PDF that can be opened: export it again"
     if b"%PDF-" not in content[:1024]:
-        raise WrittenError(f"{path}: found a file that is no PDF, whatever its name; {advice}")
+        raise WrittenError(f"{path}: found no PDF: export or print your text as a PDF file")
     try:
         reader = pypdf.PdfReader(io.BytesIO(content))
-        if reader.is_encrypted:
-            raise WrittenError(
-                f"{path}: found a PDF with a password or other protection: save it without"
-            )
-        n_pages = len(reader.pages)
-        pypdf.PdfWriter().append(reader, import_outline=False)
-    except WrittenError:
-        raise
+        found = "a PDF with a password or other protection" if reader.is_encrypted else ""
+        if not found:
+            pypdf.PdfWriter().append(reader, import_outline=False)
+            found = "" if reader.pages else "a PDF without pages"
     except Exception as error:  # damaged files make the parser raise anything
-        raise WrittenError(f"{path}: found a damaged PDF ({error}); {advice}") from error
-    if n_pages == 0:
-        raise WrittenError(f"{path}: found a PDF without pages; {advice}")
+        found = f"a damaged PDF ({error})"
+    if found:
+        raise WrittenError(
+            f"{path}: found {found}; expected one that can be opened: export it again"
+        )
     return reader
 
 
-def typeset_notebook(notebook, path, paper="a4", before=0, after=0, progress=iter):
+def typeset_notebook(notebook, path, paper="a4", short=False, n_before=0):
     """Typeset a notebook.
 
     Args:
-        notebook: node, as `submitted_notebook.read_notebook` returns it.
+        notebook: node, as `tools.notebook.read_notebook` returns it.
         path: of the notebook; pictures are looked for in its folder, its name is on each page.
         paper: a key of `tools.pdf.typeset.PAPERS`.
-        before, after: numbers of pages that will be put in front and behind.
-        progress: wraps the list of cells, for a progress bar.
+        short: whether to leave out the code cells that are as they were handed out.
+        n_before: number of pages that will be put in front.
 
     Returns:
         bytes of the PDF, the list of (number of a section, page on which it begins, from 1),
         and a list of warnings.
     """
     path = Path(path)
+    provided = provided_lines() if short else frozenset()
     with tempfile.TemporaryDirectory() as folder:
-        typesetter = NotebookTypesetter(notebook, path.parent, Pictures(folder))
-        pieces = []
-        for number, cell in enumerate(progress(notebook.cells), start=1):
-            pieces += typesetter.pieces(cell, number)
-        copy_fonts(folder)
-        foreign = foreign_letters("".join(piece.plain for piece in pieces))
+        typesetter = NotebookTypesetter(notebook, Pictures(folder, path.parent), provided)
+        pieces, warnings = typesetter.typeset()
+        foreign = foreign_characters("".join(piece.plain for piece in pieces))
         if foreign:
-            typesetter.warnings.append(
-                f"letters that depend on the fonts of your computer: {' '.join(foreign[:20])} "
+            warnings.append(
+                f"characters that depend on the fonts of your computer: {' '.join(foreign[:20])} "
                 "- look at them in the PDF"
             )
         options = {
-            "fonts": folder,
             "system_fonts": bool(foreign),
             "paper": PAPERS[paper],
             "title": path.stem,
-            "footer": path.name,
-            "before": str(before),
-            "after": str(after),
+            "footer": path.name + (", without the code that was handed out" if short else ""),
+            "before": str(n_before),
         }
         try:
-            pdf = compile_typst(document(pieces), folder, **options)
+            pdf, sections = compile_typst(document(pieces), folder, **options)
         except TypesetError:
-            replace_what_fails(pieces, folder, options, typesetter)
-            pdf = compile_typst(document(pieces), folder, **options)
-        source = Path(folder, "notebook.typ")
-        source.write_text(document(pieces), encoding="utf-8")
-        sections = [tuple(value) for value in query_typst(source, "section", **options)]
-    return pdf, sections, typesetter.warnings
+            warnings += replace_what_fails(pieces, folder, options)
+            pdf, sections = compile_typst(document(pieces), folder, **options)
+    return pdf, [tuple(section) for section in sections], warnings
+
+
+def foreign_characters(text):
+    """Characters in a text that only a font of the machine can show, a sorted list."""
+    ours = {*FT2Font(FONTS / "DejaVuSans.ttf").get_charmap(), *MATHEMATICAL_LETTERS, ord("\u200b")}
+    return sorted(c for c in set(text) if ord(c) not in ours and c.isprintable())
 
 
 def document(pieces):
     """Typst source of some pieces; those that begin a section begin a page."""
-    body = []
+    body, leads = ["#show: notebook", "#let image = picture"], []
     for piece in pieces:
+        source = f"#answer[\n{piece.source}\n]" if piece.is_answer else piece.source
         if piece.section:
-            body.append(
-                "#pagebreak(weak: true)\n"
-                f'#context [#metadata(("{piece.section}", here().page()))<section>]\n'
-            )
-        body.append(piece.source)
-    return TEMPLATE.read_text(encoding="utf-8") + PRELUDE + "\n".join(body)
+            body += [*leads, f'#begin("{piece.section}")']
+            leads = []
+        if piece.is_lead:
+            leads.append(f"#lead[\n{source}\n]")
+            continue
+        if piece.picture:
+            body.append(f'#with-picture("{piece.picture}")[{"".join(leads)}]')
+        else:
+            body += [*leads, f"#piece[\n{source}\n]"]
+        leads = []
+    return "\n".join(body + leads)
 
 
-def replace_what_fails(pieces, folder, options, typesetter):
-    """Show as their source the pieces that do not compile."""
+def replace_what_fails(pieces, folder, options):
+    """Show as their source the pieces that do not compile; returns warnings."""
+    warnings = []
     for piece in pieces:
         try:
             compile_typst(document([piece]), folder, **options)
         except TypesetError as error:
             piece.source = piece.plain
-            typesetter.warn_of_plain(piece.place, error)
+            warnings.append(f"{piece.place}: shown as its source, because {error}")
+    return warnings
 
 
-def parts_of(sections, n_pages, n_written, written_last):
+def parts_of(sections, n_pages, n_written=0):
     """Parts of the whole PDF, in the order of its pages.
 
     Args:
         sections: (number, first page in the notebook), as `typeset_notebook` returns them.
-        n_pages, n_written: numbers of pages of the notebook and of the written part.
-        written_last: whether the written part comes after the notebook.
+        n_pages, n_written: numbers of pages of the notebook, and of the written part before it.
     """
-    before = 0 if written_last else n_written
-    parts = []
     titles = {question.number: f"{question.number} {question.title}" for question in QUESTIONS}
     ends = [page - 1 for _, page in sections[1:]] + [n_pages]
-    for (number, first), last in zip(sections, ends):
-        if number in titles:
-            parts.append(Part(titles[number], before + first, before + last))
-    if n_written:
-        written = Part(
-            WRITTEN_TITLE, n_pages * written_last + 1, n_pages * written_last + n_written
-        )
-        parts.insert(len(parts) if written_last else 0, written)
-    return parts
+    parts = [
+        Part(titles[number], n_written + first, n_written + last)
+        for (number, first), last in zip(sections, ends)
+        if number in titles
+    ]
+    return [Part(WRITTEN_TITLE, 1, n_written), *parts] if n_written else parts
 
 
-def combine(notebook_pdf, written, parts, written_last, title):
-    """Bytes of one PDF with a bookmark for each part, the same at every call.
-
-    notebook_pdf: bytes. written: pypdf.PdfReader or None. parts: as `parts_of` returns them.
-    """
-    writer = pypdf.PdfWriter()
-    documents = [pypdf.PdfReader(io.BytesIO(notebook_pdf))]
-    if written is not None:
-        documents.insert(1 if written_last else 0, written)
-    for reader in documents:
-        writer.append(reader, import_outline=False)
-    for part in parts:
-        writer.add_outline_item(title=part.title, page_number=part.first - 1)
-    writer.add_metadata({"/Title": title})
-    stream = io.BytesIO()
-    writer.write(stream)
-    return stream.getvalue()
-
-
-def make_pdf(notebook, path, written=None, written_last=False, paper="a4", progress=iter):
-    """Make the PDF of a notebook and of the written part.
+def make_pdf(notebook, path, written=None, **options):
+    """Make the PDF of the written part and a notebook, the same bytes at every call.
 
     Args:
-        notebook, path, paper, progress: as for `typeset_notebook`.
+        notebook, path; paper, short: as for `typeset_notebook`.
         written: pypdf.PdfReader, as `read_written` returns it, or None.
-        written_last: whether the written part comes after the notebook.
 
     Returns:
-        bytes of the PDF, the list of its Parts, and a list of warnings.
+        bytes of the PDF, with a bookmark for each part; the list of its Parts; and a list of
+        warnings.
     """
     n_written = len(written.pages) if written else 0
-    before, after = (0, n_written) if written_last else (n_written, 0)
-    pdf, sections, warnings = typeset_notebook(notebook, path, paper, before, after, progress)
-    n_pages = len(pypdf.PdfReader(io.BytesIO(pdf)).pages)
-    parts = parts_of(sections, n_pages, n_written, written_last)
+    pdf, sections, warnings = typeset_notebook(notebook, path, n_before=n_written, **options)
+    reader = pypdf.PdfReader(io.BytesIO(pdf))
+    parts = parts_of(sections, len(reader.pages), n_written)
     found = {number for number, _ in sections}
     warnings += [
         f"question {question.number}: neither its title nor its cell is there, so it has no page"
         for question in QUESTIONS
         if question.number not in found
     ]
-    return combine(pdf, written, parts, written_last, Path(path).stem), parts, warnings
+    writer = pypdf.PdfWriter()
+    for part_of_pdf in (written, reader) if written else (reader,):
+        writer.append(part_of_pdf, import_outline=False)
+    for part in parts:
+        writer.add_outline_item(title=part.title, page_number=part.first - 1)
+    writer.add_metadata({"/Title": Path(path).stem})
+    stream = io.BytesIO()
+    writer.write(stream)
+    return stream.getvalue(), parts, warnings

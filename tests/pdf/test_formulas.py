@@ -1,0 +1,197 @@
+"""Formulas: what is shown is what was asked for, or the source with a warning."""
+
+import re
+from collections import Counter
+
+import pypandoc
+import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from tests.pdf.pages import glyphs_of, text_of
+from tools.pdf.document import typeset_notebook
+from tools.pdf.formulas import Formulas
+from tools.pdf.macros import definitions, expand
+
+# What Jupyter shows as a formula, and the text of it in the PDF, line by line.
+SHOWN = {
+    r"$p\!\left(y\mid x\right)=\exp\!\left(-z\right)$": "𝑝(𝑦 ∣ 𝑥) = exp(−𝑧)",
+    r"$a \; b$": "𝑎 𝑏",
+    r"\\(\gamma=1\\)": "𝛾 = 1",
+    r"\\[\eta=1\\]": "𝜂 = 1",
+    "$$\\zeta\n=1$$": "𝜁 = 1",
+    "\\begin{align}\n\\theta&=1 \\tag{7}\\\\\n\\kappa&=2\\nonumber\n\\end{align}": "𝜃=1 (7) 𝜅=2",
+    "$$\n\\begin{align*}\n\\lambda&=1\n\\end{align*}\n$$": "𝜆 = 1",
+    r"\begin{equation}\mu=1\label{e}\end{equation}": "𝜇 = 1",
+    r"\begin{multline} a \end{multline}": "𝑎",
+    r"$$\nu=1 \\ \xi=2$$": "𝜈 = 1\n𝜉 = 2",
+    r"$\bm{\rho}\mathbf{W}_2^{(g)\top}$": "𝝆𝐖(𝑔)⊤\n2",
+    r"$\|\sigma\|={\rm d}\tau$": "‖𝜎‖ = d𝜏",
+    r"$\bf x$": "𝐱",
+    r"$\textcolor{red}{\omega}={\bf v} % colour$": "𝜔 = 𝐯",
+    r"$\cases{a & b \cr c & d}$": "{𝑎 𝑐 𝑏 𝑑",
+    r"$\begin{dcases} a & b\end{dcases}$": "{𝑎 𝑏",
+    r"$\begin{Vmatrix} a \end{Vmatrix}$": "‖𝑎‖",
+    r"$\underbrace{W}_{\text{$p$th layer}}$": "𝑊⏟\n𝑝th layer",
+    r"$\negthinspace x\smash{y}$": "𝑥𝑦",
+    r"$\def\E{\mathbb{E}} \E[x]$": "𝔼[𝑥]",
+    r"$\newcommand{\inner}[2]{\langle #1,#2\rangle} \inner{u}{\inner vw}$": "⟨𝑢, ⟨𝑣, 𝑤⟩⟩",
+    r"$\DeclareMathOperator{\rank}{rank}\rank A$": "rank 𝐴",
+    r"$P(y|x), \{z\}, 3.5\%, a_b, \#1 \& \$2$": "𝑃(𝑦|𝑥), {𝑧}, 3.5%, 𝑎𝑏, #1&$2",
+    r"$\hat{x}\overline{\mathbf x}\vec v x'$": "̂𝑥𝐱⃗𝑣𝑥′",
+    r"$\boxed{\sqrt{x}}\phantom{q}\cancel{y}$": "√𝑥 𝑦",
+    r"$\begin{bmatrix} a & b \\ c & d \end{bmatrix}^{-1}$": "[𝑎 𝑐 𝑏 𝑑]−1",
+    r"$\sum_{\begin{matrix}i & j\end{matrix}}$": "∑𝑖 𝑗",
+    r"$\begin{aligned} a &= b && c \end{aligned}$": "𝑎 = 𝑏 𝑐",
+    r"$\operatorname*{argmin}_w \max_v \binom nk a \bmod b$": "argmin𝑤 max𝑣 (𝑛𝑘) 𝑎 mod 𝑏",
+    r"$\left[\tfrac12\middle|\dfrac{u}{v}\right)$": "[1 2|𝑢 𝑣)",
+    r"$\mathrm{ReLU}\mathcal{L}\sum\limits_{i=1}^n$": "ReLUℒ∑𝑛 𝑖=1",
+    r"$\sqrt[3]{x}\overset{d}{=}\xrightarrow{f} \Re z \ell$": "3√𝑥 =𝑑 →𝑓 ℜ𝑧ℓ",
+    r"$\substack{a\\b} \mathbb{1} \textbf{ok}$": "𝑎𝑏𝟙𝐨𝐤",
+    r"$\hspace{1em}\begin{pmatrix}a\\[2pt]b\end{pmatrix}\pmod{n}\mathtt{x}$": "(𝑎𝑏) (mod 𝑛)𝚡",
+}
+
+
+@pytest.fixture(scope="module")
+def typeset():
+    """PDF of a cell for each formula, and warnings."""
+    cells = [new_markdown_cell(f"start{i}end\n\n{f}") for i, f in enumerate(SHOWN)]
+    pdf, _, warnings = typeset_notebook(new_notebook(cells=cells), "x.ipynb")
+    return pdf, warnings
+
+
+def test_formulas_are_shown_as_jupyter_shows_them(typeset):
+    pdf, warnings = typeset
+    assert warnings == []
+    text = re.sub(r"x\.ipynb \d / \d|\s", "", text_of(pdf))
+    shown = re.split(r"start\d+end", text)[1:]
+    assert dict(zip(SHOWN, shown, strict=True)) == {f: "".join(t.split()) for f, t in SHOWN.items()}
+
+
+def test_nothing_is_shown_that_nobody_asked_for():
+    """Typst shows a parenthesis that does not belong to a call."""
+    formulas = Formulas()
+    formulas.take(" ".join(SHOWN))
+    for source in formulas.typeset()[0]:
+        calls = re.sub(r'"(?:[^"\\]|\\.)*"', "", source)
+        assert re.search(r"(?<![a-z])\(", calls) is None
+
+
+MATRICES = [r"\begin{array}{c|cc} 9 & 3 & 12\\ \hline 3 & 1 & 4\end{array}",
+            r"\begin{matrix} 9 & 3 & 12\\ 3 & 1 & 4\end{matrix}",
+            r"\begin{bmatrix} 9 & 3 & 12\\ 3 & 1 & 4\end{bmatrix}",
+            r"\begin{array}{lrc} 9 & 3 & 12\\ 3 & 1 & 4\end{array}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+def test_numbers_of_a_matrix_stand_in_rows_and_columns(matrix):
+    pdf, _, warnings = typeset_notebook(
+        new_notebook(cells=[new_markdown_cell(f"$${matrix}$$")]), "x.ipynb"
+    )
+    rows = {}
+    for _, text, x, y, _ in glyphs_of(pdf):
+        if text.isdigit():
+            rows.setdefault(round(y), []).append((x, text))
+    above, below = (sorted(rows[y]) for y in sorted(rows, reverse=True))
+    assert ["".join(text for _, text in row) for row in (above, below)] == ["9312", "314"]
+    columns = [above[0][0], above[1][0], above[2][0]]
+    assert all(after - before > 8 for before, after in zip(columns, columns[1:]))  # points
+    assert [("without its lines" in w) for w in warnings] == [True] * ("|" in matrix)
+
+
+def test_letters_are_not_printed_over_each_other():
+    formula = r"$$p\!\left(y\mid x\right)=\exp\!\left(-z\right)$$"
+    pdf, _, _ = typeset_notebook(new_notebook(cells=[new_markdown_cell(formula)]), "x.ipynb")
+    xs = [x for _, text, x, _, size in glyphs_of(pdf) if size > 10]
+    assert len(xs) == 12 and all(after - before > 3 for before, after in zip(xs, xs[1:]))
+
+
+def test_digits_of_fractions_in_a_line_are_legible():
+    pdf, _, _ = typeset_notebook(
+        new_notebook(cells=[new_markdown_cell(r"one $\frac{1}{2}$ half")]), "x.ipynb"
+    )
+    assert min(size for _, text, _, _, size in glyphs_of(pdf) if text in "12") > 8  # points
+
+
+def typeset_one(markdown):
+    formulas = Formulas(definitions(markdown))
+    formulas.take(markdown, "cell 3")
+    return formulas.typeset()
+
+
+@pytest.mark.parametrize(
+    "source", [r"$\frac{a}{$", r"$\nosuchmacro{x}$", "$$\\nosuchmacro{x} \\\\\n y$$",
+               r"$\def\a{\a\a} \a$", r"$x$ $\rule{1cm}{1pt}$", r"$\begin{tikzcd} A \end{tikzcd}$"]
+)  # fmt: skip
+def test_what_is_not_understood_is_shown_as_its_source(source):
+    typeset, warnings = typeset_one(source)
+    assert typeset[-1].startswith("#raw(") and typeset[-1].count("\\") > 1
+    assert len(warnings) == 1 and warnings[0].startswith("cell 3: shown as its source")
+    assert all(math.startswith("$") for math in typeset[:-1])
+
+
+@pytest.mark.parametrize(
+    "lost, kept",
+    [
+        ("<mi>b</mi>", ""),
+        ("<mn>2</mn>", "<mn>3</mn>"),
+        ("</mtd>\n<mtd", "<mi></mi"),
+        ("<mi>sin</mi>", ""),
+    ],
+)
+def test_a_formula_that_would_lose_something_is_shown_as_its_source(lost, kept, monkeypatch):
+    """The guard sees what pandoc might do wrong one day."""
+    convert = pypandoc.convert_text
+
+    def convert_wrongly(*arguments, **options):
+        html = convert(*arguments, **options)
+        html = re.sub(r"</mtd>\s*<mtd", "</mtd>\n<mtd", html).replace(
+            '<mi mathvariant="normal">sin', "<mi>sin"
+        )
+        assert lost in html or "<math" not in html
+        return html.replace(lost, kept, 1)
+
+    formula = r"$b \sin 2 \begin{matrix} x & y \end{matrix}$"
+    assert typeset_one(formula)[1] == []
+    monkeypatch.setattr(pypandoc, "convert_text", convert_wrongly)
+    (source,), (warning,) = typeset_one(formula)
+    assert source.startswith("#raw(") and "lost" in warning
+
+
+@pytest.mark.parametrize(
+    "latex, meant",
+    [
+        (r"\half x", r"\frac12 x"),
+        (r"\half{}x", r"\frac12{}x"),
+        (r"\pair a{bc}", "(a, bc)"),
+        (r"\alpha\label{a}b", r"\alpha b"),
+        (r"\\half", r"\\half"),  # a new line, and then a word
+        (r"50\% % of it", r"50\% "),
+        (r"{a_{1} \over {b \over \overline{c}}}", r"\frac{a_{1} }{ \frac{b }{ \overline{c}}}"),
+        (r"{\bf x}y", r"{\mathbfsfup{x}}y"),
+    ],
+)
+def test_macros_are_replaced_by_what_they_mean(latex, meant):
+    macros = {"half": (0, r"\frac12"), "pair": (2, "(#1, #2)")}
+    assert (
+        expand(latex, macros).replace(r"\begin{gathered}", "").replace(r"\end{gathered}", "")
+        == meant
+    )
+
+
+@pytest.mark.parametrize(
+    "markdown, n_formulas",
+    [
+        (r"`\(x\)` and `$y$` and ``$`z`$`` cost \$5, not $6.", 0),
+        ("```\n$x$\n```\n~~~\n$y$\n~~~", 0),
+        (r"The \[MASK\] token, f\(x\), a\_b", 0),
+        ("$a\n\nb$", 0),
+        ("$$a$$ $b$ \\\\(c\\\\) \\begin{align}d\\end{align}", 4),
+        (r"$\text{$p$th}$ and $\{x\}$", 2),
+    ],
+)
+def test_formulas_are_told_from_code_money_and_escaped_brackets(markdown, n_formulas):
+    formulas = Formulas()
+    taken = formulas.take(markdown)
+    assert len(formulas.found) == n_formulas
+    assert formulas.restore(taken) == markdown
+    assert Counter(taken)["$"] == (0 if n_formulas else markdown.count("$"))

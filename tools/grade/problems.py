@@ -1,0 +1,132 @@
+"""The problems on which the functions of a submission are judged.
+
+The same code makes them where a submission runs, with its own classes, and where its results are
+compared, with those of the reference: the same seed gives the same numbers in both.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from checking import PARAMETERS
+
+FUNCTIONS = ("grad_GLoVe", "compute_loss_derivative", "back_propagate")
+TENSORS = {  # what the functions return
+    "grad_GLoVe": ("grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde"),
+    "compute_loss_derivative": ("loss_derivative",),
+    "back_propagate": tuple(PARAMETERS),
+}
+# The names that a notebook has to define so that a function can be called.
+NEEDED = {
+    "grad_GLoVe": ("vocab",),
+    "compute_loss_derivative": ("vocab", "Params", "Model", "Activations"),
+    "back_propagate": ("vocab", "Params", "Model", "Activations"),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Sizes of a problem: N words in a window, D dimensions, H hidden units, B windows.
+
+    V: words in the vocabulary; None stands for that of the notebook. model: of GLoVe, "asymmetric"
+    or "symmetric".
+    """
+
+    V: int = None
+    N: int = 4
+    D: int = 16
+    H: int = 128
+    B: int = 7
+    model: str = ""
+    seed: int = 0
+
+    @property
+    def has_sizes_of_assignment(self):
+        return self.V is None
+
+
+SMALL = {"V": 9, "N": 3, "D": 5, "H": 8, "B": 11}  # no two of a tensor's sizes are equal
+
+
+def problems_of(function, seed=0):
+    """The Problems on which a function is judged, two of the assignment's sizes and a small one."""
+    models = ("asymmetric", "symmetric") if function == "grad_GLoVe" else ("",)
+    return [
+        Problem(**sizes, model=model, seed=seed + number)
+        for model in models
+        for number, sizes in enumerate(({"B": 7}, {"B": 6}, SMALL))
+    ]
+
+
+def arguments_of(function, problem, namespace):
+    """The arguments of a call, a tuple.
+
+    namespace: definitions of a notebook, a dict with those in `NEEDED`.
+    """
+    random = np.random.RandomState(problem.seed)
+    vocab = namespace["vocab"]
+    if problem.V is not None:
+        vocab = ["[MASK]", *(f"word{i}" for i in range(1, problem.V))]
+    if function == "grad_GLoVe":
+        return glove_arguments(problem, len(vocab), random)
+    return network_arguments(function, problem, vocab, namespace, random)
+
+
+def glove_arguments(problem, V, random):
+    W, W_tilde = random.randn(2, V, problem.D)
+    b, b_tilde = random.randn(2, V, 1)
+    if problem.model == "symmetric":
+        W_tilde = b_tilde = None
+    return W, W_tilde, b, b_tilde, 2 * random.randn(V, V)
+
+
+def network_arguments(function, problem, vocab, namespace, random):
+    """A model with random parameters, and what training gives the function for a masked batch."""
+    V, N, D, H, B = len(vocab), problem.N, problem.D, problem.H, problem.B
+    params = namespace["Params"](
+        word_embedding_weights=random.randn(V, D),
+        embed_to_hid_weights=random.randn(H, N * D) / np.sqrt(N * D),
+        hid_bias=random.randn(H),
+        hid_to_output_weights=random.randn(N * V, H) / np.sqrt(H),
+        output_bias=random.randn(N * V),
+    )
+    model = namespace["Model"](params, vocab)
+    words = random.randint(1, V, size=(B, N))
+    words[1:3] = words[0]  # repeated words
+    position = np.arange(B) % N  # each is masked in some window
+    mask = np.eye(N, dtype=int)[position]  # (B, N)
+    activations = model.compute_activations(words * (1 - mask))
+    in_chunk = np.repeat(mask, V, axis=1)  # (B, N V), 1 in the chunk of the masked position
+    targets = np.zeros((B, N * V))
+    targets[np.arange(B), position * V + words[np.arange(B), position]] = 1
+    if function == "compute_loss_derivative":
+        return model, activations.output_layer, targets, mask[:, :, np.newaxis].astype(float)
+    # Like the derivative of a loss: 0 where nothing is masked, a sum of 0 in each masked chunk.
+    derivative = random.randn(B, N * V) * in_chunk
+    derivative -= in_chunk * derivative.sum(axis=1, keepdims=True) / V
+    return model, words * (1 - mask), activations, derivative
+
+
+def arrays_in(arguments):
+    """The arrays among the arguments of a call, by name: of what may not be changed in place."""
+    found = {}
+    for number, value in enumerate(arguments, start=1):
+        if isinstance(value, np.ndarray):
+            found[f"argument {number}"] = value
+        for name, part in getattr(value, "__dict__", {}).items():
+            if isinstance(part, np.ndarray):
+                found[name] = part
+            else:  # the parameters of a model
+                inner = getattr(part, "__dict__", {}).items()
+                found |= {k: v for k, v in inner if isinstance(v, np.ndarray)}
+    return found
+
+
+def named_results(function, result):
+    """What a function returned, as a dict from the names of the tensors to values."""
+    if function == "compute_loss_derivative":
+        return {"loss_derivative": result}
+    if function == "grad_GLoVe":
+        is_complete = isinstance(result, (tuple, list)) and len(result) == len(TENSORS[function])
+        return dict(zip(TENSORS[function], result)) if is_complete else {}
+    return result if isinstance(result, dict) else dict(getattr(result, "__dict__", {}))
