@@ -326,6 +326,16 @@ def test_it_runs_on_the_files_of_the_course(saved_notebook, tmp_path):
     assert loss <= 2.462 + 0.02  # what eight epochs of momentum reached
 
 
+def test_the_readme_cites_the_saved_run():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    saved = "\n".join(printed(c) for c in code_cells(nbformat.read(NOTEBOOK, as_version=4)))
+    guesses = re.search(r"```text\n(.*?)```", readme, re.DOTALL)[1].splitlines()
+    assert len(guesses) == 3 and set(guesses) <= set(saved.splitlines())
+    cited = re.search(r"guessing by frequency: (.+?)\) \| (.+?), (.+?) \|", readme).groups()
+    names = ["guessing by frequency", "final validation cross-entropy", "final test +cross-entropy"]
+    assert cited == tuple(re.search(f"{name}: (.+)", saved)[1] for name in names)
+
+
 def test_the_readme_shows_the_strip_of_the_saved_run():
     saved = nbformat.read(NOTEBOOK, as_version=4)
     assert LEARNING.read_bytes() == picture_of(saved, "five plots")
