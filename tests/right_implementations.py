@@ -268,7 +268,7 @@ def derivative_of_extended_precision(self, y, t, m):
 
 
 def derivative_in_a_buffer(self, y, t, m):
-    """The same array is returned again and again, filled anew."""
+    """The same array is returned again and again, filled again."""
     if getattr(type(self), "buffer", None) is None or type(self).buffer.shape != y.shape:
         type(self).buffer = np.empty_like(y)
     type(self).buffer[:] = Model.compute_loss_derivative(self, y, t, m)
