@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 import checking
 from tools.common import (
-    LARGEST_SEED,
     clear_exit,
     require_different_files,
     require_writable,
@@ -36,8 +35,6 @@ from tools.grade.submission import CELL_SECONDS, find_submissions, grade, make_g
 from tools.notebook import NotebookError
 from tools.reference import add_key_arguments, key_inputs, read_key
 
-problem_seed = whole_number(0, LARGEST_SEED // 2)  # each problem has a seed of its own, above it
-
 
 class GradeError(ValueError):
     """The grader cannot start; the message says why."""
@@ -50,9 +47,7 @@ def grader_of(arguments):
     key_lines, model = read_key(arguments)
     data = arguments.data, checking.load_data(arguments.data)
     seconds = arguments.cell_seconds if arguments.re_execute else None
-    with make_grader(
-        sandbox, arguments.notebook, data, model, key_lines, arguments.seed, seconds
-    ) as grader:
+    with make_grader(sandbox, arguments.notebook, data, model, key_lines, seconds) as grader:
         yield grader
 
 
@@ -159,7 +154,6 @@ def parse_arguments():
     one.add_argument("--gradescope", metavar="FILE", help="also write Gradescope's results.json")
     for added in (every, one):
         add = added.add_argument
-        add("--seed", type=problem_seed, default=0, help="of the problems (default: %(default)s)")
         add("--re-execute", action="store_true", help="also run each notebook from top to bottom")
         add("--cell-seconds", type=positive, default=CELL_SECONDS, help="limit (%(default)s)")
         add("--unsafe", action="store_true", help="do without a sandbox where there is none")

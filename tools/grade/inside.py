@@ -220,7 +220,7 @@ def call(function, method, problem, namespace, places):
     return values, {"error": error, "changed": changed}
 
 
-def try_function(function, statements, seed, channel, places):
+def try_function(function, statements, channel, places):
     """Define what a function needs, call it on its problems, and send what it returns."""
     channel.send(begin=function)
     names = [function, f".{function}", *NEEDED[function]]
@@ -229,7 +229,7 @@ def try_function(function, statements, seed, channel, places):
     if not callable(method):
         channel.send(error=f"is not defined{': ' if errors else ''}{''.join(errors[:1])}")
         return
-    for number, problem in enumerate(problems_of(function, seed)):
+    for number, problem in enumerate(problems_of(function)):
         try:
             values, how = call(function, method, problem, namespace, places)
         except BaseException as error:  # in a provided function that the student has changed
@@ -274,7 +274,7 @@ def judge(notebook, remark, request, channel):
     for statement in own:  # for messages
         linecache.cache[statement.place] = 0, None, statement.lines, statement.place
     for function in request["functions"]:
-        try_function(function, statements, public["seed"], channel, places)
+        try_function(function, statements, channel, places)
         if time.process_time() > SLOW:  # the next has a process, and so a limit, of its own
             break
 

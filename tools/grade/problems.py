@@ -48,11 +48,11 @@ class Problem:
 SMALL = {"V": 9, "N": 3, "D": 5, "H": 8, "B": 11}  # no two of a tensor's sizes are equal
 
 
-def problems_of(function, seed=0):
+def problems_of(function):
     """The Problems on which a function is judged, two of the assignment's sizes and a small one."""
     models = ("asymmetric", "symmetric") if function == "grad_GLoVe" else ("",)
     return [
-        Problem(**sizes, model=model, seed=seed + number)
+        Problem(**sizes, model=model, seed=number)
         for model in models
         for number, sizes in enumerate(({"B": 7}, {"B": 6}, SMALL))
     ]

@@ -106,7 +106,7 @@ class Grader:
 
 
 @contextmanager
-def make_grader(sandbox, notebook, data, partially_trained, key_lines, seed=0, cell_seconds=None):
+def make_grader(sandbox, notebook, data, partially_trained, key_lines, cell_seconds=None):
     """A Grader, whose folder exists as long as the context.
 
     Args:
@@ -114,7 +114,6 @@ def make_grader(sandbox, notebook, data, partially_trained, key_lines, seed=0, c
         data: pair (path of data.pk, dict as `checking.load_data` returns it).
         partially_trained: bytes of partially_trained.pk.
         key_lines: as `tools.reference.answer_key` returns them.
-        seed: of the problems.
     """
     path, loaded = data
     few = {k: v[:WINDOWS] if isinstance(v, np.ndarray) else v for k, v in loaded.items()}
@@ -127,7 +126,6 @@ def make_grader(sandbox, notebook, data, partially_trained, key_lines, seed=0, c
         "lines": sorted(provided_lines(node)),
         "statements": to_json(statements),
         "stubs": stubs_of([cell for cell in solutions if cell.cell_type == "code"]),
-        "seed": seed,
     }
     contents = {
         "public.json": json.dumps(public).encode(),
@@ -135,9 +133,8 @@ def make_grader(sandbox, notebook, data, partially_trained, key_lines, seed=0, c
         "partially_trained.pk": partially_trained,
     }
     files = {f"full/{DATA.name}": path} if cell_seconds else {}
-    reference = Reference(
-        load_definitions(loaded, notebook), printed_gradients("\n".join(key_lines)), seed
-    )
+    key = printed_gradients("\n".join(key_lines))
+    reference = Reference(load_definitions(loaded, notebook), key)
     with sandbox_folder(files, contents) as folder:
         yield Grader(sandbox, folder, reference, cell_seconds)
 
