@@ -294,11 +294,13 @@ def grade_training(grade, found, grades, reference):
     grade.add("final figures", marks, grade.out_of, remark)
 
 
-def judge(found, verdicts, reference):
+def judge(found, calls, reference):
     """Grades by question's number.
 
-    found: what `tools.grade.inside.read` returns. verdicts: by function.
+    found: what `tools.grade.inside.judge` sends of a notebook. calls: by function, pairs (frames,
+    ending) as for `judge_function`.
     """
+    verdicts = {name: judge_function(name, *call, reference) for name, call in calls.items()}
     grades = {}
     for question in QUESTIONS:
         number, name = question.number, question.grade_id

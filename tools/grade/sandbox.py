@@ -55,7 +55,7 @@ class Limits:
 
 @dataclass
 class Outcome:
-    """The frames that a process sent, pairs (header, payload), and how it ended: "" if it finished."""
+    """Frames that a process sent, pairs (header, payload), and how it ended: "" if it finished."""
 
     frames: list
     ending: str
