@@ -11,11 +11,9 @@ somebody has typed stay, feedback/ with a page a student, and written_answers/ w
 question. `zip` makes the same grader for Gradescope.
 """
 
-import argparse
 import os
 import statistics
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,13 +21,14 @@ from tqdm import tqdm
 import checking
 from tools.common import (
     clear_exit,
+    command_parser,
     require_different_files,
     require_writable,
     whole_number,
     write_atomically,
 )
 from tools.grade.gradescope import autograder_zip, results_json
-from tools.grade.report import JUDGED, write_report, write_result
+from tools.grade.report import JUDGED, totals, write_report, write_result
 from tools.grade.sandbox import SandboxError, choose_sandbox
 from tools.grade.submission import CELL_SECONDS, find_submissions, grade, make_grader
 from tools.notebook import NotebookError
@@ -40,15 +39,13 @@ class GradeError(ValueError):
     """The grader cannot start; the message says why."""
 
 
-@contextmanager
 def grader_of(arguments):
-    """A Grader for the arguments of a command line."""
+    """A context with the Grader for the arguments of a command line."""
     sandbox = choose_sandbox(arguments.unsafe)
     key_lines, model = read_key(arguments)
     data = arguments.data, checking.load_data(arguments.data)
-    seconds = arguments.cell_seconds if arguments.re_execute else None
-    with make_grader(sandbox, arguments.notebook, data, model, key_lines, seconds) as grader:
-        yield grader
+    seconds = CELL_SECONDS if arguments.re_execute else None
+    return make_grader(sandbox, arguments.notebook, data, model, key_lines, seconds)
 
 
 def require_results_folder(output, submissions):
@@ -113,8 +110,8 @@ def report(arguments):
     if not list((output / JUDGED).glob("*.json")):
         raise GradeError(f"{output / JUDGED}: found no results; expected those of `one` or `all`")
     results = write_report(output, arguments.notebook)
-    totals = [sum(q["marks"] for q in result["questions"]) for result in results]
-    print(f"{len(results)} results; median {statistics.median(totals):g} marks given automatically")
+    median = statistics.median(totals(result)[0] for result in results)
+    print(f"{len(results)} results; median {median:g} marks given automatically")
     print(f"{output}: results.csv, feedback/, written_answers/")
 
 
@@ -129,13 +126,9 @@ def write_zip(arguments):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.grade",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser(__doc__)
+    parser.prog = "python -m tools.grade"
     commands = parser.add_subparsers(required=True, metavar="command")
-    positive = whole_number(1)
 
     def command(name, function, text):
         added = commands.add_parser(name, help=text, description=text)
@@ -147,7 +140,7 @@ def parse_arguments():
     every.add_argument("-o", "--output", default="results", help="folder (default: %(default)s)")
     # More than there are processors, since one that sleeps must not keep the others waiting.
     jobs = 2 * (os.cpu_count() or 1)
-    every.add_argument("--jobs", type=positive, default=jobs, help="at a time (%(default)s)")
+    every.add_argument("--jobs", type=whole_number(1), default=jobs, help="at a time (%(default)s)")
     one = command("one", grade_one, "grade one submission")
     one.add_argument("submission", help="a notebook, a zip, or a folder with a notebook")
     one.add_argument("-o", "--output", required=True, help="JSON file, or a folder for it")
@@ -155,7 +148,6 @@ def parse_arguments():
     for added in (every, one):
         add = added.add_argument
         add("--re-execute", action="store_true", help="also run each notebook from top to bottom")
-        add("--cell-seconds", type=positive, default=CELL_SECONDS, help="limit (%(default)s)")
         add("--unsafe", action="store_true", help="do without a sandbox where there is none")
     made = command("report", report, "make the report again from the results")
     made.add_argument("output", metavar="results", help="folder of the results")
