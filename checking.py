@@ -8,14 +8,14 @@ Letters: V words in the vocabulary, N words in a window, D entries in an embeddi
 B windows in a batch.
 """
 
-import collections
 import copy
+import dataclasses
 import functools
-import linecache
+import inspect
 import os
 import pickle
 import re
-import sys
+import tokenize
 import traceback
 
 import numpy as np
@@ -23,7 +23,6 @@ import numpy as np
 SEED = 0
 STEPS = 2.0 ** -np.arange(9, 27, 2)  # of finite differences
 TOLERANCE = 1e-7  # of the largest derivative of an array, beside the error that is measured
-LOOP = 7  # times that a line runs in a loop over positions or parameters, which may be
 TINY = 1e-200  # no logarithm is taken of a smaller probability
 SMALL_VOCAB = ["[MASK]", *"the cat saw a dog and ran far".split()]
 
@@ -41,6 +40,17 @@ class DataFileError(ShownAlone, ValueError):
 
 class GradientCheckError(ShownAlone, AssertionError):
     """A gradient is wrong or missing; the message says which, where and how."""
+
+
+def describe(value):
+    """What messages say of a value: dtype, shape and range of an array, type of another value."""
+    if type(value) is np.ndarray:
+        is_number = value.dtype.kind in "iuf" and value.size > 0
+        limits = f", from {value.min():.6g} to {value.max():.6g}" if is_number else ""
+        return f"{value.dtype}, shape {value.shape}{limits}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)} values"
+    return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
 # Loading
@@ -72,56 +82,36 @@ class SafeUnpickler(pickle.Unpickler):
         return self.allowed[wanted]
 
 
-def require_array(error, name, value, shape, kinds, low=-np.inf, high=np.inf):
-    """The value, if it is an array of finite numbers from low to high; or raises error(text).
-
-    A None in `shape` stands for any length; `kinds` holds letters of `np.dtype.kind`.
-    """
-    expected = f"shape {str(shape).replace('None', 'any')}"
-    if type(value) is not np.ndarray:
-        found = "None" if value is None else f"an object of type {type(value).__name__}"
-        problem = f"found {found}; expected an array of {expected}"
-    elif value.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, value.shape)):
-        problem = f"found shape {value.shape}; expected {expected}"
-    elif value.dtype.kind not in kinds:
-        numbers = "floating-point numbers" if kinds == "f" else "whole numbers"
-        problem = f"found dtype {value.dtype}; expected {numbers}"
-    elif value.size == 0 or not np.isfinite(value).all():
-        n = np.sum(~np.isfinite(value))
-        problem = f"found {value.size} entries, {n} NaN or infinite; expected finite numbers"
-    elif value.min() < low or value.max() > high:
-        problem = f"found values from {value.min()} to {value.max()}; expected {low} to {high}"
-    else:
-        return value
-    raise error(f"{name}: {problem}.")
+def expect(is_right, where, found, expected):
+    """Raise `DataFileError` unless what was found in a file is right."""
+    if not is_right:
+        remedy = "Get the files of the assignment again, all together."
+        raise DataFileError(f"{where}: found {found}; expected {expected}. {remedy}")
 
 
-def load_dict(path, keys):
-    """The pickled dict at `path`, with these keys, and a function that makes errors about it."""
-
-    def error(text):
-        return DataFileError(f"{path}: {text} Get the files of the assignment again, all together.")
-
+def load_dict(path, names):
+    """The pickled dict at `path` with a vocabulary and, under these names, arrays."""
     try:
         with open(path, "rb") as file:
             found = SafeUnpickler(file, encoding="latin1").load()  # the encoding is for Python 2
-    except OSError as problem:
+    except OSError as error:
         raise DataFileError(
-            f"{path}: cannot be read from the folder {os.getcwd()} ({problem.strerror}). Put the "
+            f"{path}: cannot be read from the folder {os.getcwd()} ({error.strerror}). Put the "
             "files of the assignment beside the notebook, and start the notebook in their folder."
         ) from None
-    except Exception as problem:  # damaged bytes can make an unpickler raise anything
-        reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
-        raise error(f"found what cannot be loaded ({reason}); expected a pickled dict.") from None
-    if missing := [key for key in keys if not (isinstance(found, dict) and key in found)]:
-        found = f"a {type(found).__name__} without {', '.join(missing)}"
-        raise error(f"found {found}; expected a dict with {', '.join(keys)}.")
-    vocab = found["vocab"]
+    except Exception as error:  # damaged bytes can make an unpickler raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        expect(False, path, f"what cannot be loaded ({reason})", "a pickled dict")
+    expect(isinstance(found, dict), path, describe(found), "a dict")
+    vocab = found.get("vocab")
     is_text = isinstance(vocab, list) and all(isinstance(word, str) for word in vocab)
-    if not is_text or vocab[:1] != ["[MASK]"] or len(set(vocab)) < max(2, len(vocab)):
-        found = f"a {type(vocab).__name__} that begins {str(vocab)[:40]!r}"
-        raise error(f"vocab: found {found}; expected a list of different str, the first [MASK].")
-    return found | {"vocab": [str(word) for word in vocab]}, error
+    is_right = is_text and vocab[:1] == ["[MASK]"] and len(set(vocab)) == len(vocab)
+    expect(is_right, f"{path}: vocab", describe(vocab), "a list of different str, first [MASK]")
+    for name in names:
+        array = found.get(name)
+        is_right = isinstance(array, np.ndarray) and array.ndim > 0 and array.size > 0
+        expect(is_right, f"{path}: {name}", describe(array), "an array with entries")
+    return found | {"vocab": [str(word) for word in vocab]}
 
 
 def load_data(path="data.pk"):
@@ -132,12 +122,15 @@ def load_data(path="data.pk"):
     are the same array objects, since the words to predict are those of the window.
     """
     names = ["train_inputs", "valid_inputs", "test_inputs"]
-    found, error = load_dict(path, ["vocab", *names])
-    data, N = {"vocab": found["vocab"]}, None
+    found = load_dict(path, names)
+    data, V, N = {"vocab": found["vocab"]}, len(found["vocab"]), found[names[0]].shape[-1]
     for name in names:
-        require_array(error, name, found[name], (None, N), "iu", 1, len(found["vocab"]) - 1)
-        data[name] = data[name.replace("inputs", "targets")] = found[name].astype(np.int32)
-        N = data[name].shape[1]
+        array = found[name]
+        is_right = array.dtype.kind in "iu" and array.ndim == 2 and array.shape[1] == N
+        is_right = is_right and array.min() >= 1 and array.max() < V
+        expected = f"whole numbers from 1 to {V - 1}, shape (any, {N})"
+        expect(is_right, f"{path}: {name}", describe(array), expected)
+        data[name] = data[name.replace("inputs", "targets")] = array.astype(np.int32, "C")
     return data
 
 
@@ -162,29 +155,21 @@ def load_partially_trained(path="partially_trained.pk", vocab=None):
     float64 arrays `word_embedding_weights` (V, D), `embed_to_hid_weights` (H, N D), `hid_bias`
     (H,), `hid_to_output_weights` (N V, H) and `output_bias` (N V,).
     """
-    found, error = load_dict(path, ["vocab", *PARAMETERS])
-    if vocab is not None and list(vocab) != found["vocab"]:
-        raise error("vocab: found other words than in the data file; expected the same.")
-    *_, to_hidden, embedding = PARAMETERS
-    H, ND = require_array(error, to_hidden, found[to_hidden], (None, None), "f").shape
-    _, D = require_array(error, embedding, found[embedding], (None, None), "f").shape
-    for name, shape in parameter_shapes(ND // D, len(found["vocab"]), D, H).items():
-        found[name] = require_array(error, name, found[name], shape, "f").astype(np.float64, "C")
-    return {name: found[name] for name in ("vocab", *PARAMETERS)}
+    found = load_dict(path, PARAMETERS)
+    is_right = vocab is None or list(vocab) == found["vocab"]
+    expect(is_right, f"{path}: vocab", "other words than in the data file", "the same")
+    arrays, V = {"vocab": found["vocab"]}, len(found["vocab"])
+    N, H = len(found["output_bias"]) // V, len(found["hid_bias"])
+    D = found["word_embedding_weights"].shape[-1]
+    for name, shape in parameter_shapes(N, V, D, H).items():
+        array = found[name]
+        is_right = array.dtype.kind == "f" and array.shape == shape and np.isfinite(array).all()
+        expect(is_right, f"{path}: {name}", describe(array), f"finite floats, shape {shape}")
+        arrays[name] = array.astype(np.float64, "C")
+    return arrays
 
 
-def frozen(array):
-    """The array, read-only, so that a change in place stops at the student's own line."""
-    array.flags.writeable = False
-    return array
-
-
-# Finite differences, and what wrong values have to do with them
-#
-# A problem is a `GLoVe` or a `Batch`. It has points, by name the arrays in which the gradient is
-# taken; loss(name, array), the loss with an array in the place of a point; sizes, by name; title,
-# in front of names; if it is small, rows, by name how those of its map are called, and counts, of
-# lines that ran; and a question, if values that are right for it alone lead to one.
+# Finite differences
 
 
 def derivative_along(function, point, direction):
@@ -210,6 +195,18 @@ def derivative_along(function, point, direction):
     return best, best_error
 
 
+@dataclasses.dataclass
+class Problem:
+    """Arguments for a student's function, and the loss whose gradient it has to return."""
+
+    function: callable  # the student's, or None
+    ask: callable  # calls it with the arguments; a dict of what it returns
+    points: dict  # by name, the float64 array where the derivative is taken
+    loss: callable  # of a name and an array, which takes the place of that point
+    sizes: dict  # by name, lengths over which a mean may have been taken in place of a sum
+    rows: dict | None  # by name, what the rows of the map are called, if the problem is small
+
+
 def compare(problem, name, values):
     """Derivatives by the values, measured ones, and which of the two agree.
 
@@ -232,46 +229,45 @@ def compare(problem, name, values):
         return yours, right, np.abs(yours - right) <= allowed
 
 
-def relation(values, right, sizes):
-    """What wrong values have to do with the right ones, as a sentence; empty if nothing simple.
+# Explaining
 
-    sizes: by name, lengths over which a mean may have been taken in place of a sum.
-    """
 
-    def are_right(values, factor=1.0):
-        return np.all(np.abs(values - factor * right) <= 1e-6 * abs(factor) * np.abs(right).max())
+def relation(yours, right, sizes):
+    """What wrong values have to do with the right ones, as a sentence; empty if nothing simple."""
 
-    if not values.any():
+    def are_close(a, b):
+        return np.abs(a - b).max() <= 1e-6 * np.abs(b).max()
+
+    if not yours.any():
         return "Your values are all 0."
-    with np.errstate(all="ignore"):
-        factor = np.sum(values * right) / np.sum(right**2)
-        if np.isfinite(factor) and are_right(values, factor) and abs(factor - 1) > 1e-5:
-            if abs(factor + 1) < 1e-5:
-                return "Your values have the opposite sign."
-            means = [name for name, size in sizes.items() if abs(factor * size - 1) < 1e-5]
-            mean = f", 1 / {means[0]}, as if a mean were taken, not a sum" if means else ""
-            return f"Your values are the right ones times {factor:.6g}{mean}."
-        if right.ndim == 2 and are_right(values.reshape(right.shape[::-1]).T):
+    with np.errstate(all="ignore"):  # what overflows is close to nothing
+        if right.ndim == 2 and are_close(yours.reshape(right.shape[::-1]).T, right):
             return "Your values are those of the transposed matrix."
-    return ""
+        factor = np.sum(yours * right) / np.sum(right**2)
+        is_multiple = np.isfinite(factor) and are_close(yours, factor * right)
+    if not is_multiple or abs(factor - 1) < 1e-5:
+        return ""
+    if abs(factor + 1) < 1e-5:
+        return "Your values have the opposite sign."
+    means = [name for name, size in sizes.items() if abs(factor * size - 1) < 1e-5]
+    mean = f", 1 / {means[0]}, as if a mean were taken, not a sum" if means else ""
+    return f"Your values are the right ones times {factor:.6g}{mean}."
 
 
 def draw_map(is_right, rows, N):
     """Lines with a sign for each entry, in a block for each of N positions if there are any."""
-    rows = rows if max(is_right.shape[1:], default=1) > 1 else [""]
     grid = is_right.T if is_right.shape[-1] == len(rows) else is_right.reshape(len(rows), -1)
     n_blocks, width = 1 if grid.shape[1] % N else N, max(map(len, rows))
-    blocks = np.where(grid, ".", "x").reshape(len(rows), n_blocks, -1)
-    positions = ", in a block for each position" if n_blocks > 1 else ""
-    title = f"Right (.) and wrong (x) entries on a small random problem{positions}:"
-    return [title, *(f"  {k:<{width}}  {' '.join(map(''.join, b))}" for k, b in zip(rows, blocks))]
+    lines = ["Right (.) and wrong (x) entries on a small random problem:"]
+    for row, signs in zip(rows, np.where(grid, ".", "x")):
+        lines.append(f"  {row:<{width}}  {' '.join(map(''.join, signs.reshape(n_blocks, -1)))}")
+    return lines
 
 
-def explain(problem, name, values, other=None, earlier=None):
+def explain(problem, name, values, earlier=None):
     """Why values are wrong, in several lines; empty if they are right.
 
-    values: an array, or an exception that stands for it. other, earlier: another problem and the
-    values for it, which serve explanations.
+    values: an array, or an exception that stands for it. earlier: values for another problem.
     """
     if isinstance(values, Exception):
         return str(values)
@@ -280,18 +276,14 @@ def explain(problem, name, values, other=None, earlier=None):
         return ""
     worst = np.unravel_index(np.abs(yours - right).argmax(), right.shape)
     place = f"Entry {[*map(int, worst)]}" if problem.rows else "Along a random direction"
-    hint = relation(yours, right, problem.sizes)
-    if values.any() and np.array_equal(values, earlier):
-        hint = "Your values stay the same when all the arguments change."
-    if not hint and other and other.question and isinstance(earlier, np.ndarray):
-        for factor, manner in ((1, "right"), (0.5, "half of the right ones")):
-            if not explain(other, name, earlier / factor):
-                hint = f"Your values are {manner} {other.question}"
     lines = [
-        f"{problem.title}{name} is wrong.",
+        f"{name} is wrong.",
         f"{place}: yours {yours[worst] + 0.0:.8g}, finite difference {right[worst] + 0.0:.8g}.",
-        *([hint] if hint else []),
     ]
+    if values.any() and np.array_equal(values, earlier):
+        lines.append("Your values stay the same when all the arguments change.")
+    elif hint := relation(yours, right, problem.sizes):
+        lines.append(hint)
     if problem.rows:
         lines += draw_map(is_right, problem.rows[name], problem.sizes.get("N", 1))
     return "\n".join(lines)
@@ -299,168 +291,140 @@ def explain(problem, name, values, other=None, earlier=None):
 
 # Asking a student's function, and judging the answer
 
-Verdict = collections.namedtuple("Verdict", "name shape text remark")  # text: empty if it is right
+
+def frozen(array):
+    """The array, read-only, so that a change in place stops at the student's own line."""
+    array.flags.writeable = False
+    return array
 
 
-def call(name, function, counts, *arguments, watched=()):
-    """A copy of function(*arguments); raises `GradientCheckError` if it is missing or fails.
-
-    counts: a `Counter` of how often each (file, line) of the function is reached, or None.
-    watched: objects whose attributes the function must not replace.
-    """
+def call(name, function, *arguments):
+    """A copy of function(*arguments); raises `GradientCheckError` if it is missing or fails."""
     if function is None:
         raise GradientCheckError(
             f"The model has no method {name}.\nRun the cell that defines it, and then this one. "
             "Do so again whenever you have run the cell of `class Model`."
         )
-    before = [(owner, key, value) for owner in watched for key, value in vars(owner).items()]
-    file = getattr(getattr(function, "__code__", None), "co_filename", None)
-    trace_before = sys.gettrace()
-
-    def trace(frame, event, _):
-        if frame.f_code.co_filename == file:
-            counts[file, frame.f_lineno] += event == "line"
-            return trace
-
     try:
-        if counts is not None:
-            sys.settrace(trace)
-        result = function(*arguments)
+        return copy.deepcopy(function(*arguments))
     except NotImplementedError:
         text = f"{name} is not written yet. Write it, run its cell, and then this one."
         raise GradientCheckError(text) from None
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        frame = ([f for f in frames if f.filename == file] or frames)[-1]
-        text = f"{name} stops in line {frame.lineno}:\n    {frame.line}"
-        text += f"\n{type(error).__name__}: {error}"
+        frames = traceback.extract_tb(error.__traceback__)[1:2]  # the line of the function itself
+        where = "".join(f" in line {frame.lineno}:\n    {frame.line}" for frame in frames)
+        text = f"{name} stops{where}\n{type(error).__name__}: {error}"
         if "read-only" in str(error):
             text += "\nThe caller still needs this array: write the result into a new one."
         raise GradientCheckError(text) from error
-    finally:
-        sys.settrace(trace_before)
-    if replaced := [key for owner, key, value in before if getattr(owner, key, None) is not value]:
-        raise GradientCheckError(f"{name} replaces {', '.join(replaced)}, which the caller needs.")
-    return copy.deepcopy(result)
 
 
-def values_of(problem, ask, names):
-    """What ask(problem) returns, by name; an exception in the place of what cannot be compared."""
+def answers(problem):
+    """Arrays by name that can be compared, or exceptions that say why there is none."""
     try:
-        values = ask(problem)
+        found = problem.ask()
     except GradientCheckError as error:
-        return dict.fromkeys(names, error)
-    shapes = {name: problem.points[name].shape for name in names}
-    for name in names:
-        array, title = values[name], f"{problem.title}{name} is wrong"
-        try:
-            require_array(GradientCheckError, title, array, shapes[name], "f")
-            if array.dtype != np.float64:
-                raise GradientCheckError(f"{title}: found {array.dtype}; expected float64.")
-        except GradientCheckError as error:
-            others = [k for k in names if shapes[k] == getattr(array, "shape", 0) != shapes[name]]
-            order = f"\n{others[0]} has that shape: are they in another order?" if others else ""
-            values[name] = GradientCheckError(f"{error}{order}")
-    return values
+        return dict.fromkeys(problem.points, error)
+    for name, point in problem.points.items():
+        array = found[name]
+        fits = type(array) is np.ndarray and (array.dtype, array.shape) == (np.float64, point.shape)
+        if not fits or not np.isfinite(array).all():
+            expected = f"finite float64, shape {point.shape}"
+            text = f"{name} is wrong: found {describe(array)}; expected {expected}."
+            found[name] = GradientCheckError(text)
+    return found
 
 
-def judge(ask, names, other, small, full):
-    """Verdicts on the arrays that ask(problem) returns by name, a list.
+def remark_on_loops(function):
+    """A remark on the first loop in the source of a function; empty if there is none."""
+    try:
+        lines, start = inspect.getsourcelines(function)
+        tokens = [*tokenize.generate_tokens(iter(lines).__next__)]
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):  # no cell or file has it
+        return ""
+    for token in tokens:
+        if token.type == tokenize.NAME and token.string in ("for", "while"):
+            where = f"line {start + token.start[0] - 1} has a loop:\n    {token.line.strip()}"
+            return f"Remark: {where}\nOver examples, words or units NumPy needs none."
+    return ""
+
+
+HIDDEN = "the derivative with respect to the inputs of the hidden units"
+BETWEEN = {(name,): f"{HIDDEN} and {name}" for name in PARAMETERS[2:]}  # by all that is wrong
+BETWEEN[PARAMETERS[2:]] = f"loss_derivative and {HIDDEN}"
+
+
+def judge(title, other, small, full):
+    """Print a row for each array that a function returns; the message if one is wrong, or "".
 
     other, small, full: two small random problems and one of the size of the assignment. The other
     comes first, so that what keeps results of earlier calls is never right by chance.
     """
-    earlier, values, values_full = (values_of(p, ask, names) for p in (other, small, full))
-    loop, verdicts = "", []
-    for (file, line), count in sorted(small.counts.items(), reverse=True):
-        source = linecache.getline(file, line).strip()
-        if count > LOOP and re.search(r"\b(for|while)\b", source):
-            loop = f"Remark: line {line} is a loop, where NumPy needs none: {source}"
-    for name in names:
-        text = explain(small, name, values[name], other, earlier[name])
-        text_full, remark = explain(full, name, values_full[name]), loop
-        if isinstance(values[name], np.ndarray):
-            if text and not text_full:
-                text += "\nAt the assignment's size it is right. Is a size written as a number?"
-            elif text_full and not text:
-                text = f"{text_full}\nOn a small problem of other sizes it is right."
-        elif not text_full:
+    earlier, values, values_full = answers(other), answers(small), answers(full)
+    wrong, remark = {}, remark_on_loops(full.function)
+    print(title)
+    for name, point in full.points.items():
+        text = explain(small, name, values[name], earlier[name])
+        text_full = explain(full, name, values_full[name])
+        if isinstance(values[name], Exception) and not text_full:
             remark = "Remark: right at these sizes only. Is one of them written as a number? On a "
-            text, remark = "", f"{remark}smaller problem\n{text}"
-        elif isinstance(values_full[name], Exception):
+            remark, text = f"{remark}smaller problem\n{text}", ""
+        elif isinstance(values[name], Exception):
             text = text_full
-        else:
-            text = f"{text_full}\nOn a small problem of other sizes {text}"
-        verdicts.append(Verdict(name, full.points[name].shape, text, remark))
-    return verdicts
+        elif text and not text_full:
+            text += "\nAt the assignment's size it is right. Is a size written as a number?"
+        elif text_full and not text:
+            text = f"{text_full}\nOn a small problem of other sizes it is right."
+        if text:
+            wrong[name] = text
+        print(f"  {name:<24}{point.shape!s:<14}{'WRONG' if text else 'right'}")
+    if not wrong:
+        print(remark, end="\n" if remark else "")
+        return ""
+    first, *others = wrong
+    if tuple(wrong) in BETWEEN and isinstance(values_full[first], np.ndarray):
+        wrong[first] += f"\nAll before it is right, so look between\n{BETWEEN[tuple(wrong)]}."
+    also = [name for name in others if wrong[name] != wrong[first]]
+    return wrong[first] + (f"\nAlso wrong: {', '.join(also)}." if also else "")
 
 
-def report(judged):
-    """Print a row for each array, and raise `GradientCheckError` if any is not right.
-
-    judged: lists of verdicts by title. The first array that is not right is explained.
-    """
-    texts = []
-    for title, verdicts in judged.items():
-        print(title)
-        for verdict in verdicts:
-            status = "WRONG" if verdict.text else "right"
-            print(f"  {verdict.name:<24}{verdict.shape!s:<14}{status}")
-        wrong = [verdict for verdict in verdicts if verdict.text]
-        if wrong:
-            also = [verdict.name for verdict in wrong if verdict.text != wrong[0].text]
-            texts.append(wrong[0].text + (f"\nAlso wrong: {', '.join(also)}." if also else ""))
-        elif remarks := dict.fromkeys(verdict.remark for verdict in verdicts if verdict.remark):
-            print(*remarks, sep="\n")
-    if texts:
-        raise GradientCheckError("\n".join([texts[0], *(t.splitlines()[0] for t in texts[1:])]))
+def raise_first(*messages):
+    """Raise `GradientCheckError` with the first message and the first lines of the others."""
+    if found := [message for message in messages if message]:
+        raise GradientCheckError("\n".join([found[0], *(m.splitlines()[0] for m in found[1:])]))
 
 
 # GLoVe
 
 
-class GLoVe:
-    """Random arguments of `loss_GLoVe`; with a question, such that the residuals are symmetric."""
+def glove_problem(loss_GLoVe, grad_GLoVe, is_symmetric, V, d, seed, is_small):
+    """A `Problem` of random arguments in one of the two models."""
+    names = ("grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde")
+    random = np.random.RandomState(seed)
+    points = {name: frozen(random.randn(V, n)) for name, n in zip(names, (d, d, 1, 1))}
+    log_co_occurrence = frozen(random.randn(V, V))
+    if is_symmetric:
+        del points["grad_W_tilde"], points["grad_b_tilde"]
 
-    def __init__(self, loss_GLoVe, grad_GLoVe, model, V, d, seed, is_small=True, question=""):
-        self.loss_GLoVe, self.grad_GLoVe, self.question = loss_GLoVe, grad_GLoVe, question
-        self.title, self.counts = f"{model} model: ", collections.Counter() if is_small else None
-        random = np.random.RandomState(seed)
-        W, W_tilde = map(frozen, random.randn(2, V, d))
-        b, b_tilde = map(frozen, random.randn(2, V, 1))
-        second, b_second = (W, b) if model == "symmetric" else (W_tilde, b_tilde)
-        residuals = random.randn(V, V)
-        residuals = residuals + residuals.T if question else residuals
-        self.log_co_occurrence = frozen(W @ second.T + b + b_second.T - residuals)
-        self.points = dict(grad_W=W, grad_W_tilde=W_tilde, grad_b=b, grad_b_tilde=b_tilde)
-        self.names = tuple(self.points)
-        if model == "symmetric":
-            del self.points["grad_W_tilde"], self.points["grad_b_tilde"]
-        self.sizes = {"V": V, "(V V)": V * V}
-        self.rows = dict.fromkeys(self.names, [f"word {i}" for i in range(V)]) if is_small else None
+    def arguments(points):
+        return *map(points.get, names), log_co_occurrence
 
-    def arguments(self, **changed):
-        """The five arguments of the functions, some of them changed."""
-        return *map((self.points | changed).get, self.names), self.log_co_occurrence
+    def loss(name, array):
+        return float(loss_GLoVe(*arguments(points | {name: array})))
 
-    def loss(self, name, array):
-        return float(self.loss_GLoVe(*self.arguments(**{name: array})))
+    def ask():
+        given = ", given None for W_tilde and b_tilde," if is_symmetric else ""
+        result = call(f"grad_GLoVe{given}", grad_GLoVe, *arguments(points))
+        is_right = isinstance(result, (tuple, list)) and len(result) == 4
+        if not is_right or any(x is not None for x, k in zip(result, names) if k not in points):
+            expected = [name if name in points else "None" for name in names]
+            text = f"returns {describe(result)}; expected 4: {', '.join(expected)}."
+            raise GradientCheckError(f"grad_GLoVe{given} {text}")
+        return dict(zip(names, result))
 
-    def gradient(self):
-        function, title, names = self.grad_GLoVe, self.title, ", ".join(self.names)
-        value = call("loss_GLoVe", self.loss_GLoVe, self.counts, *self.arguments())
-        if not isinstance(value, (int, float, np.number)):
-            raise GradientCheckError(f"loss_GLoVe returns a {type(value).__name__}, not a number.")
-        given = "" if "grad_b_tilde" in self.points else ", given None for W_tilde and b_tilde,"
-        result = call(f"{title}grad_GLoVe{given}", function, self.counts, *self.arguments())
-        if not isinstance(result, (tuple, list)) or len(result) != 4:
-            is_several = isinstance(result, (tuple, list))
-            found = f"{len(result)} values" if is_several else f"a {type(result).__name__}"
-            raise GradientCheckError(f"{title}grad_GLoVe returns {found}; expected {names}.")
-        for name, value in zip(self.names, result):
-            if value is not None and name not in self.points:
-                raise GradientCheckError(f"{title}found a value for {name}; expected None.")
-        return dict(zip(self.names, result))
+    rows = {name: [f"word {i}" for i in range(V)] if "W" in name else [""] for name in points}
+    sizes = {"V": V, "(V V)": V * V}
+    return Problem(grad_GLoVe, ask, points, loss, sizes, rows if is_small else None)
 
 
 def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=251):
@@ -470,75 +434,81 @@ def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=251):
     log_co_occurrence (V, V), all float64. One returns the loss, the other the gradients of the
     first four, None where the argument is None. Raises `GradientCheckError`.
     """
-    judged = {}
-    question = "where the residuals form a symmetric matrix: is a transpose missing, or wrong?"
+    messages = []
     for model in ("asymmetric", "symmetric"):
-        problem = functools.partial(GLoVe, loss_GLoVe, grad_GLoVe, model)
-        other, small = problem(9, 4, SEED + 1, question=question), problem(9, 4, SEED)
-        full = problem(vocab_size, 16, SEED, is_small=False)
-        title = f"grad_GLoVe, {model} model"
-        judged[title] = judge(GLoVe.gradient, tuple(small.points), other, small, full)
-    report(judged)
+        problem = functools.partial(glove_problem, loss_GLoVe, grad_GLoVe, model == "symmetric")
+        other, small = problem(9, 4, SEED + 1, True), problem(9, 4, SEED, True)
+        full = problem(vocab_size, 16, SEED, False)
+        message = judge(f"grad_GLoVe, {model} model", other, small, full)
+        messages.append(message and f"{model} model: {message}")
+    raise_first(*messages)
 
 
 # The network
 
 
 class Batch:
-    """A masked batch, what a model computes for it, and the questions to a student's methods."""
+    """A masked batch and what a model computes for it, all of it read-only."""
 
-    title = question = ""
-
-    def __init__(self, model, params, vocab, words, mask, seed):
+    def __init__(self, model, params, vocab, words, mask, seed, rows=None):
         (B, N), V = words.shape, len(vocab)
-        params = {name: frozen(np.array(params[name], np.float64)) for name in PARAMETERS}
-        self.model = type(model)(type(model.params)(**params), list(vocab))
+        self.params = {name: frozen(np.array(params[name], np.float64)) for name in PARAMETERS}
+        self.model = type(model)(type(model.params)(**self.params), list(vocab))
         self.words, self.mask = words.astype(int), mask.astype(int)
+        self.seed, self.rows = seed, rows
         self.inputs = frozen(self.words * (1 - self.mask))  # (B, N), 0 at the hidden words
         self.targets = frozen(self.model.indicator_matrix(self.words * self.mask))  # (B, N V)
         self.target_mask = frozen(self.mask[:, :, np.newaxis].astype(np.float64))  # (B, N, 1)
         self.activations = self.model.compute_activations(self.inputs)
         for layer in vars(self.activations).values():
             frozen(layer)
-        self.y = self.activations.output_layer
-        self.points = params | {"loss_derivative": np.log(np.maximum(self.y, TINY))}
+        self.y = self.activations.output_layer  # (B, N V)
         self.sizes = {"B": B, "N": N, "(B N)": B * N, "V": V}
-        self.rows = self.counts = None
-        # C stands for the derivative of the loss: its rows sum to 0 in the chunk of the masked
-        # position and are 0 elsewhere, so that it is the derivative of sum(C * log y) by z.
-        possible = self.target_mask * (self.y.reshape(B, N, V) > TINY)
-        C = possible * np.random.RandomState(seed).normal(0, 3, possible.shape)
+
+
+def loss_derivative_problem(batch):
+    """The `Problem` of `compute_loss_derivative`: the cross-entropy as a function of z."""
+    function = getattr(batch.model, "compute_loss_derivative", None)
+
+    def ask():
+        arguments = batch.y, batch.targets, batch.target_mask
+        return {"loss_derivative": call("compute_loss_derivative", function, *arguments)}
+
+    def loss(_, z):
+        chunks = z.reshape(*batch.mask.shape, -1)
+        log_y = chunks - np.log(np.exp(chunks).sum(axis=2, keepdims=True))
+        return -np.sum(batch.targets * log_y.reshape(z.shape))
+
+    points = {"loss_derivative": np.log(np.maximum(batch.y, TINY))}  # its softmax is y
+    return Problem(function, ask, points, loss, batch.sizes, batch.rows)
+
+
+def back_propagate_problem(batch, C=None):
+    """The `Problem` of `back_propagate`, given C (B, N V), or a random C, as loss_derivative.
+
+    If rows of C sum to 0 in the chunk of the masked position and are 0 elsewhere, the derivative
+    of sum(C * log y) with respect to z is C itself. That sum is the loss.
+    """
+    model, function = batch.model, getattr(batch.model, "back_propagate", None)
+    if C is None:
+        possible = batch.target_mask * (batch.y.reshape(*batch.mask.shape, -1) > TINY)
+        C = possible * np.random.RandomState(batch.seed).normal(0, 3, possible.shape)
         C -= possible * C.sum(axis=2, keepdims=True) / possible.sum(axis=2, keepdims=True).clip(1)
-        self.C = frozen(C.reshape(self.y.shape))
+        C = C.reshape(batch.y.shape)
 
-    def loss_derivative(self):
-        name, arguments = "compute_loss_derivative", (self.y, self.targets, self.target_mask)
-        function = getattr(self.model, name, None)
-        return {"loss_derivative": call(name, function, self.counts, *arguments)}
-
-    def gradient(self):
-        name, params = "back_propagate", self.model.params
-        function, watched = getattr(self.model, name, None), (self.model, params, self.activations)
-        arguments = self.inputs, self.activations, self.C
-        gradient = call(name, function, self.counts, *arguments, watched=watched)
-        if not isinstance(gradient, type(params)):
-            text = f"{name} returns a {type(gradient).__name__}; expected Params."
+    def ask():
+        gradient = call("back_propagate", function, batch.inputs, batch.activations, frozen(C))
+        if not isinstance(gradient, type(model.params)):
+            text = f"back_propagate returns {describe(gradient)}; expected Params."
             raise GradientCheckError(text)
         return {name: getattr(gradient, name, None) for name in PARAMETERS}
 
-    def loss(self, name, array):
-        """What has the gradient: of z the cross-entropy, of a parameter sum(C * log y)."""
-        if name == "loss_derivative":
-            z = array.reshape(*self.mask.shape, -1)
-            log_y = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
-            return -np.sum(self.targets * log_y.reshape(array.shape))
-        params = type(self.model.params)(**(vars(self.model.params) | {name: array}))
-        y = type(self.model)(params, self.model.vocab).compute_activations(self.inputs).output_layer
-        return np.sum(self.C * np.log(np.maximum(y, TINY)))
+    def loss(name, array):
+        params = type(model.params)(**(vars(model.params) | {name: array}))
+        y = type(model)(params, model.vocab).compute_activations(batch.inputs).output_layer
+        return np.sum(C * np.log(np.maximum(y, TINY)))
 
-
-def times(n):
-    return ["never", "once", "twice", f"{n} times"][min(n, 3)]
+    return Problem(function, ask, batch.params, loss, batch.sizes, batch.rows)
 
 
 def small_batch(model, seed):
@@ -547,23 +517,28 @@ def small_batch(model, seed):
     params = {name: random.randn(*shape) for name, shape in parameter_shapes(N, V, D, H).items()}
     words, mask = random.randint(1, V - 1, (B, N)), np.eye(N, dtype=int)[np.arange(B) % N]
     words[0] = words[0, 0]  # a word several times in a window
-    batch = Batch(model, params, SMALL_VOCAB, words, mask, seed)
-    batch.counts = collections.Counter()
-    n_times = np.bincount(batch.inputs.ravel(), minlength=V)
-    batch.rows = dict.fromkeys(PARAMETERS, [f"unit {i}" for i in range(H)]) | {
-        "loss_derivative": [" ".join(window) for window in np.array(SMALL_VOCAB)[batch.inputs]],
-        "word_embedding_weights": [f"{k}, {times(n)}" for k, n in zip(SMALL_VOCAB, n_times)],
+    inputs = words * (1 - mask)
+    units, counts = [f"unit {i}" for i in range(H)], np.bincount(inputs.ravel(), minlength=V)
+    rows = {
+        "loss_derivative": [" ".join(window) for window in np.array(SMALL_VOCAB)[inputs]],
+        "output_bias": [""],
+        "hid_to_output_weights": units,
+        "hid_bias": [""],
+        "embed_to_hid_weights": units,
+        "word_embedding_weights": [f"{word}, {n} times" for word, n in zip(SMALL_VOCAB, counts)],
     }
-    return batch
+    return Batch(model, params, SMALL_VOCAB, words, mask, seed, rows)
 
 
 def given_batch(model, inputs, mask):
     """The `Batch` of the arguments of `check_gradients`; raises `ValueError` if they do not fit."""
-    V, N = len(model.vocab), len(model.params.output_bias) // len(model.vocab)
-    require_array(ValueError, "inputs", inputs, (None, N), "iu", 1, V - 1)
-    require_array(ValueError, "mask", mask, inputs.shape, "iub", 0, 1)
-    if not (mask.sum(axis=1) == 1).all():
-        raise ValueError("mask: found other rows; expected a single 1 in each row.")
+    V = len(model.vocab)
+    fits = inputs.shape == mask.shape and inputs.min() >= 1 and inputs.max() < V
+    if not fits or (mask.sum(axis=1) != 1).any():
+        raise ValueError(
+            f"Expected whole windows of words from 1 to {V - 1}, and a mask with a single 1 a row; "
+            f"found inputs: {describe(inputs)}; mask: {describe(mask)}."
+        )
     return Batch(model, vars(model.params), model.vocab, inputs, mask, SEED)
 
 
@@ -577,28 +552,10 @@ def batches(model, inputs, mask):
     return small_batch(model, SEED + 1), small_batch(model, SEED), full
 
 
-def judge_loss_derivative(model, inputs, mask):
-    """Verdicts on `compute_loss_derivative`, a list of one; arguments as for `check_gradients`."""
-    return judge(Batch.loss_derivative, ["loss_derivative"], *batches(model, inputs, mask))
-
-
-def judge_back_propagate(model, inputs, mask):
-    """Verdicts on `back_propagate`, on its own; arguments as for `check_gradients`."""
-    verdicts = judge(Batch.gradient, PARAMETERS, *batches(model, inputs, mask))
-    wrong = tuple(verdict.name for verdict in verdicts if verdict.text)
-    hidden = "the derivative with respect to the inputs of the hidden units"
-    between = {(name,): f"{hidden} and {name}" for name in PARAMETERS[2:]}
-    between[PARAMETERS[2:]] = f"loss_derivative and {hidden}"
-    if wrong in between:
-        first = PARAMETERS.index(wrong[0])
-        text = f"{verdicts[first].text}\nAll before it is right, so look between\n{between[wrong]}."
-        verdicts[first] = verdicts[first]._replace(text=text)
-    return verdicts
-
-
 def check_loss_derivative(model, inputs, mask):
     """Check `model.compute_loss_derivative` alone; otherwise like `check_gradients`."""
-    report({"compute_loss_derivative": judge_loss_derivative(model, inputs, mask)})
+    problems = map(loss_derivative_problem, batches(model, inputs, mask))
+    raise_first(judge("compute_loss_derivative", *problems))
 
 
 def check_gradients(model, inputs, mask):
@@ -608,9 +565,10 @@ def check_gradients(model, inputs, mask):
     windows of words 1 to V - 1. mask: integers or booleans (B, N), a single 1 a row, at the word to
     hide. Raises `GradientCheckError`, or `ValueError` for arguments that do not fit.
     """
-    verdicts = {"compute_loss_derivative": judge_loss_derivative(model, inputs, mask)}
+    three = batches(model, inputs, mask)
+    derivative = judge("compute_loss_derivative", *map(loss_derivative_problem, three))
     title = "back_propagate, from a random loss_derivative"
-    report(verdicts | {title: judge_back_propagate(model, inputs, mask)})
+    raise_first(derivative, judge(title, *map(back_propagate_problem, three)))
 
 
 # Printing
@@ -623,10 +581,9 @@ def print_gradients(model, inputs, mask):
     entries are printed, the gradients do not. What is missing is said after the rest is printed.
     """
     batch = given_batch(model, inputs, mask)
-    values = values_of(batch, Batch.loss_derivative, ["loss_derivative"])
+    values = answers(loss_derivative_problem(batch))
     if isinstance(values["loss_derivative"], np.ndarray):
-        batch.C = frozen(values["loss_derivative"].copy())
-        values |= values_of(batch, Batch.gradient, PARAMETERS)
+        values |= answers(back_propagate_problem(batch, values["loss_derivative"].copy()))
     for name, index in entries_to_print(batch):
         if isinstance(values.get(name), np.ndarray):
             value = values[name][index] + 0.0  # never -0
@@ -639,11 +596,7 @@ def print_gradients(model, inputs, mask):
 def entries_to_print(batch):
     """Pairs (name, index), such that a mistake in any formula changes one of the entries."""
     entries = {name: [] for name in ("loss_derivative", *PARAMETERS)}
-    (_, D), (_, N), V = (
-        batch.points["word_embedding_weights"].shape,
-        batch.mask.shape,
-        batch.sizes["V"],
-    )
+    N, V, D = batch.mask.shape[1], *batch.params["word_embedding_weights"].shape
     words = [0]  # [MASK]
     for n in np.flatnonzero(batch.mask.any(axis=0)):
         row = batch.mask[:, n].argmax()  # the first window in which position n is masked

@@ -1,5 +1,8 @@
 """What several tests use: the data, the notebook's definitions, and both on a small problem."""
 
+import copy
+import json
+import shutil
 import signal
 from types import SimpleNamespace
 
@@ -9,8 +12,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import checking
-from tools.common import DATA, NOTEBOOK
-from tools.notebook import load_definitions
+from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT
+from tools.notebook import clean, code_cells, load_definitions, printed, run
 
 threadpool_limits(limits=1, user_api="blas")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in a background job of a shell
@@ -18,6 +21,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in a background job of 
 
 # No two sizes are equal, so that no wrong shape fits by accident.
 SMALL_V, SMALL_N, SMALL_D, SMALL_H, SMALL_B = 11, 3, 5, 7, 13
+STUDENT_FILES = [*ROOT.glob("*.py"), DATA, PARTIALLY_TRAINED]
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +39,31 @@ def notebook(data):
 def saved_notebook():
     """The notebook as it is saved, with its outputs."""
     return nbformat.read(NOTEBOOK, as_version=4)
+
+
+PROBE = """
+import json
+print(json.dumps({
+    "masked model": trained_model.params.word_embedding_weights.tolist(),
+    "GLoVe": trained["asymmetric", 16][0].tolist(),
+}))
+"""  # run at the end, in the notebook's own kernel
+
+
+@pytest.fixture(scope="session")
+def fresh_run(saved_notebook, tmp_path_factory):
+    """The notebook after a run in a student's folder, and the two embeddings that it trained."""
+    folder = tmp_path_factory.mktemp("student")
+    for path in STUDENT_FILES:
+        shutil.copy(path, folder)
+    fresh = copy.deepcopy(saved_notebook)
+    for cell in code_cells(fresh):
+        cell.outputs, cell.execution_count = [], None
+    fresh.cells.append(nbformat.v4.new_code_cell(PROBE))
+    run(fresh, folder)
+    embeddings = json.loads(printed(fresh.cells.pop()))
+    clean(fresh)
+    return fresh, {name: np.array(rows) for name, rows in embeddings.items()}
 
 
 @pytest.fixture

@@ -34,10 +34,12 @@ def fill_globals(model, inputs, mask):
 
 
 def check(target, model, inputs, mask):
+    """Check one of the two methods alone."""
     if target == "compute_loss_derivative":
         checking.check_loss_derivative(model, inputs, mask)
     else:
-        checking.report({target: checking.judge_back_propagate(model, inputs, mask)})
+        problems = map(checking.back_propagate_problem, checking.batches(model, inputs, mask))
+        checking.raise_first(checking.judge(target, *problems))
 
 
 def message_of(planted, seed, monkeypatch):
@@ -105,7 +107,8 @@ METHOD_IDS = [function.__name__ for _, function in METHODS]
 def test_right_method_passes(target, function, seed, monkeypatch):
     monkeypatch.setattr(checking, "SEED", seed)
     params, vocab, inputs, mask = random_problem(seed)
-    check(target, type("RightModel", (Model,), {target: function})(params, vocab), inputs, mask)
+    model = type("RightModel", (Model,), {target: function})(params, vocab)
+    check(target, model, inputs, mask)
 
 
 def printed(model_class, problem, capsys):

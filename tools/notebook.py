@@ -97,16 +97,17 @@ def parse_notebook(content, name):
 def complete_cell(cell):
     """Give a cell, in place, parts of the types that they should have, whatever they were.
 
-    Sources are str, metadata and attachments dicts, outputs lists of dicts.
+    Sources are str, metadata and attachments dicts, outputs lists of dicts. A cell without
+    attachments has none.
     """
     cell.setdefault("cell_type", "raw")
     source = cell.get("source")
     cell.source = "".join(source) if isinstance(source, (str, list)) else ""
-    for name in ("metadata", "attachments"):
-        if not isinstance(cell.get(name), dict):
-            cell[name] = Node()
-    if cell.cell_type != "markdown":
-        del cell["attachments"]
+    if not isinstance(cell.get("metadata"), dict):
+        cell.metadata = Node()
+    attachments = cell.pop("attachments", None)
+    if cell.cell_type == "markdown" and attachments and isinstance(attachments, dict):
+        cell.attachments = attachments
     if not isinstance(cell.metadata.get("nbgrader"), dict):
         cell.metadata.pop("nbgrader", None)
     if cell.cell_type != "code":
@@ -323,15 +324,11 @@ def run(notebook, folder=ROOT):
 
 
 def clean(notebook):
-    """Remove from a notebook node, in place, what differs from run to run or is empty.
+    """Remove from a notebook node, in place, what differs from run to run.
 
-    These are progress bars, time stamps and the state of widgets, and empty attachments.
+    These are progress bars, time stamps and the state of widgets.
     """
-    for cell in notebook.cells:
-        if not cell.get("attachments"):
-            cell.pop("attachments", None)
     notebook.metadata.pop("widgets", None)
-    notebook.metadata["language_info"] = {"name": "python"}
     for cell in code_cells(notebook):
         cell.metadata.pop("execution", None)
         cell.outputs = [

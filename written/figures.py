@@ -156,6 +156,6 @@ FIGURES = {
 def svg_of(name):
     """Bytes of a figure, the same at every run."""
     stream = io.BytesIO()
-    with matplotlib.rc_context(SETTINGS):
+    with matplotlib.rc_context(matplotlib.rcParamsDefault | SETTINGS):
         FIGURES[name]().savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()

@@ -144,7 +144,10 @@ def read(notebook, remark, provided):
     """
     found, n_left = {"remark": remark} | read_figures(notebook), LARGEST_ANSWERS
     cells = {
-        number: [{name: cell[name] for name in ("source", "attachments")} for cell in own[:MANY]]
+        number: [
+            {"source": cell.source, "attachments": cell.get("attachments", {})}
+            for cell in own[:MANY]
+        ]
         for number, own in answers(notebook, provided).items()
     }
     for kind, parts in (("answers", cells), ("pictures", pictures(notebook))):

@@ -132,7 +132,7 @@ def plots_of(cell):
         for statement in statements
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
     ]
-    return [call for call in calls if call == "plt.show" or "plot_" in call]
+    return [call for call in calls if call in ("show", "plt.show") or "plot_" in call]
 
 
 def plot_misses(cells, handed_out):
