@@ -203,7 +203,8 @@ def unfinished(function, error, places):
 def call(function, method, problem, namespace, places):
     """A dict of what a function computes, and a dict for JSON about how it went."""
     arguments = arguments_of(function, problem, namespace)
-    before = {name: array.copy() for name, array in arrays_in(arguments).items()}
+    named = {f"argument {number}": value for number, value in enumerate(arguments, start=1)}
+    before = {name: array.copy() for name, array in arrays_in(named).items()}
     random.seed(problem.seed)
     np.random.seed(problem.seed)
     error = ""
@@ -212,7 +213,7 @@ def call(function, method, problem, namespace, places):
     except BaseException as problem_met:  # an exit, too, ends this call only
         error = describe(problem_met, places)
         values = unfinished(function, problem_met, places)
-    after = arrays_in(arguments)
+    after = arrays_in(named)
     changed = [k for k, array in before.items() if not np.array_equal(array, after.get(k))]
     return values, {"error": error, "changed": changed}
 

@@ -107,18 +107,17 @@ def network_arguments(function, problem, vocab, namespace, random):
     return model, words * (1 - mask), activations, derivative
 
 
-def arrays_in(arguments):
-    """The arrays among the arguments of a call, by name: of what may not be changed in place."""
+def arrays_in(values, depth=2):
+    """The arrays among the values of a dict and in their attributes, by name.
+
+    depth: 2 reaches the parameters of a model.
+    """
     found = {}
-    for number, value in enumerate(arguments, start=1):
+    for name, value in values.items():
         if isinstance(value, np.ndarray):
-            found[f"argument {number}"] = value
-        for name, part in getattr(value, "__dict__", {}).items():
-            if isinstance(part, np.ndarray):
-                found[name] = part
-            else:  # the parameters of a model
-                inner = getattr(part, "__dict__", {}).items()
-                found |= {k: v for k, v in inner if isinstance(v, np.ndarray)}
+            found[name] = value
+        elif depth:
+            found |= arrays_in(getattr(value, "__dict__", {}), depth - 1)
     return found
 
 

@@ -88,15 +88,16 @@ def remarks_of(result, n_namesakes=1):
 
 
 def rows_of(results):
-    """The rows of the table as the grader makes it: by submission, a dict from columns to text."""
+    """The rows of the table as the grader makes it: by name there, dicts from columns to text."""
     names = Counter(result["student"].casefold() for result in results)
     rows = {}
     for result in results:
         marks = {MARKS[q["number"]]: f"{q['marks']:g}" for q in automatic(result)}
         given, out_of = totals(result)
         remarks = remarks_of(result, names[result["student"].casefold()])
-        rows[result["submission"]] = {
-            "submission": plain(result["submission"]),
+        name = plain(result["submission"])
+        rows[name] = {
+            "submission": name,
             "student": plain(result["student"]),
             **marks,
             **{"automatic": f"{given:g}", "out of": f"{out_of:g}", "remarks": plain(remarks)},
@@ -131,18 +132,13 @@ def merge(rows, written, typed):
         written: the rows that the grader wrote last time.
         typed: the rows of the table as it is now.
     """
-    fixed = set(COLUMNS) - set(MARKS.values())
-    by_name = {row["submission"]: row for row in rows.values()}
-    for name, old in typed.items():
-        row = by_name.get(name)
-        if row is None:
-            by_name[name] = old
-            continue
-        for column, text in old.items():
+    fixed = {None, *COLUMNS} - set(MARKS.values())  # None: of what is beyond the last column
+    for name, row in rows.items():
+        for column, text in typed.get(name, {}).items():
             last = written.get(name, {}).get(column) or ""
-            if column and column not in fixed and text and not is_same(text, last):
+            if column not in fixed and text and not is_same(text, last):
                 row[column] = text
-    return [by_name[name] for name in sorted(by_name)]
+    return [row for _, row in sorted((typed | rows).items())]
 
 
 def table_text(rows, columns):
