@@ -48,17 +48,17 @@ def grader_of(arguments):
     return make_grader(sandbox, arguments.notebook, data, model, key_lines, seconds)
 
 
-def require_results_folder(output, submissions):
-    """Raise GradeError unless results can be written to `output`, apart from the submissions."""
-    output, submissions = output.resolve(), submissions.resolve()
-    if output.is_relative_to(submissions):
+def make_results_folder(output, submissions):
+    """Make the folder of results; raise GradeError if it cannot be, or lies in the submissions."""
+    if output.resolve().is_relative_to(submissions.resolve()):
         raise GradeError(f"{output}: in the folder of submissions; expected another one after -o")
-    place = next(path for path in (output, *output.parents) if path.exists())
-    if not (place.is_dir() and os.access(place, os.W_OK)):
+    try:
+        (output / JUDGED).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
         raise GradeError(
-            f"{output}: found {place}, in which nothing can be written; expected a folder for the "
-            "results after -o, or the name of a new one"
-        )
+            f"{output}: a place in which nothing can be written ({error.strerror}); expected a "
+            "folder for the results after -o, or the name of a new one"
+        ) from error
 
 
 def grade_all(arguments):
@@ -69,11 +69,10 @@ def grade_all(arguments):
     found, others = find_submissions(folder)
     if not found:
         raise GradeError(f"{folder}: found no notebooks and no folders; expected submissions")
-    require_results_folder(output, folder)
+    make_results_folder(output, folder)
     if others:
         print(f"ignored: {', '.join(path.name for path in others)}")
     with grader_of(arguments) as grader:
-        (output / JUDGED).mkdir(parents=True, exist_ok=True)
 
         def work(path):
             write_result(output / JUDGED, grade(path, grader))

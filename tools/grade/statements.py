@@ -15,7 +15,6 @@ from tools.grade.problems import FUNCTIONS
 from tools.notebook import EXPERIMENT, Node, code_cells, grade_id, place_of
 
 ANYTHING = "*"  # what a star import defines
-MAX_PIECES = 10  # cells into which one may have been split
 UNREADABLE = (SyntaxError, ValueError, MemoryError, RecursionError)  # for Python's own parser
 CHANGES = {"add", "append", "extend", "insert", "setdefault", "update"}  # methods of a table
 CELL_MAGIC = re.compile(r"\A\s*%%.*")
@@ -94,18 +93,16 @@ def is_rest(source, before):
 
 def blocks(notebook):
     """Pairs (place, source) of the code cells that are no experiments; split ones are joined."""
-    found, n_pieces = [], 0
+    found = []
     cells = [c for c in code_cells(notebook) if EXPERIMENT not in c.metadata.get("tags", [])]
     for number, cell in enumerate(cells, start=1):
         source = cell.source.strip("\n")
-        if found and n_pieces < MAX_PIECES and is_rest(source, found[-1][1]):
+        if found and is_rest(source, found[-1][1]):
             found[-1] = found[-1][0], f"{found[-1][1]}\n{source}"
-            n_pieces += 1
         else:
             name = grade_id(cell)
             place = f"cell {name}" if name in FUNCTIONS else place_of(number, cell)
             found.append((place, textwrap.dedent(source)))
-            n_pieces = 1
     return found
 
 

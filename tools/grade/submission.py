@@ -157,13 +157,11 @@ def run_functions(path, grader):
     """
     found, calls, pending, failure = NOTHING_READ, dict(NOT_CALLED), [*FUNCTIONS], ""
     while pending and not failure:
-        has_stopped = any(ending for _, ending in calls.values())
-        is_first, function = found is NOTHING_READ, None
-        request = {"task": "judge", "name": path.name, "functions": pending, "is_first": is_first}
+        limits = Limits(*PATIENCE[any(ending for _, ending in calls.values())])
+        request = {"task": "judge", "name": path.name, "functions": pending}
         with open_file(path) as file:
-            outcome = run(
-                grader.sandbox, grader.folder, file, request, Limits(*PATIENCE[has_stopped])
-            )
+            outcome = run(grader.sandbox, grader.folder, file, request, limits)
+        function = None
         for header, payload in outcome.frames:
             if found is NOTHING_READ and header.get("read") is True:
                 found = json.loads(payload)
