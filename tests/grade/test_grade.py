@@ -295,15 +295,19 @@ def test_what_a_human_typed_stays(perfect, tmp_path):
         assert rows["ill"]["2.3 [8]"] == "8"
 
 
-def test_names_cannot_harm_a_spreadsheet_or_a_folder(perfect, tmp_path):
+def test_names_cannot_harm_a_spreadsheet_a_folder_or_a_page(perfect, tmp_path):
     (tmp_path / JUDGED).mkdir()
     students = ["=1+1", "李明", "王芳", "ann b", "ann_b", "a" * 300, "..", "x\udcff", "zoe", "Zoe"]
+    students += ["<script>ivo"]
     for student in students:
         write_result(tmp_path / JUDGED, with_name(perfect, student))
     write_report(tmp_path)
     assert len(list((tmp_path / "feedback").iterdir())) == len(students)
     assert not re.search(r"(^|,)=", read(tmp_path / TABLE), re.MULTILINE)
     assert "2 submissions are named zoe" in table_of(tmp_path)["zoe"]["remarks"]
+    pages = [read(path) for path in tmp_path.glob("*/*.html")]
+    assert sum("&lt;script&gt;ivo" in page for page in pages) == 1 + len(RUBRIC)
+    assert not any("<script" in page for page in pages)
 
 
 # Pages

@@ -205,11 +205,6 @@ def needed(statements, names):
 # What staff may want to look at
 
 
-def name_of(function):
-    """The last name in what is called: f, or the attribute of something."""
-    return getattr(function, "id", getattr(function, "attr", ""))
-
-
 def remarkable(node):
     """What there is to see in a node of a syntax tree; "" if nothing."""
     if isinstance(node, LOOPS):
@@ -218,8 +213,9 @@ def remarkable(node):
         modules = {alias.name for alias in node.names} | {getattr(node, "module", None) or ""}
         used = sorted({module.partition(".")[0] for module in modules} & LIBRARIES)
         return f"imports {used[0]}" if used else ""
-    if isinstance(node, ast.Call) and (name := name_of(node.func)) in CALLS:
-        return f"{CALLS[name]} {name}"
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))  # of f() or of x.f()
+        return f"{CALLS[name]} {name}" if name in CALLS else ""
     return ""
 
 
