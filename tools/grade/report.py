@@ -6,12 +6,14 @@ All of it is made from the results that are there, one JSON file a submission in
 import base64
 import csv
 import hashlib
-import html
 import io
 import json
 import re
 from collections import Counter
 from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
 
 from tools.common import NOTEBOOK, write_atomically
 from tools.grade.answers import answer_html
@@ -24,20 +26,10 @@ TABLE = "results.csv"
 PICTURES = "pictures"  # folder beside the pages of answers
 MARKS = {question.number: f"{question.number} [{question.marks}]" for question in QUESTIONS}
 COLUMNS = ("submission", "student", *MARKS.values(), "automatic", "out of", "remarks")
-STYLE = """
-body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
-table { border-collapse: collapse; width: 100% }
-td, th { text-align: left; vertical-align: top; padding: .35em .8em .35em 0 }
-td, th { border-bottom: 1px solid #ddd; overflow-wrap: anywhere }
-th { background: #f3f3f3; padding-left: .5em }
-.marks { white-space: nowrap; text-align: right }
-aside { background: #f3f3f3; padding: .1em 1.2em }
-section { border-top: 2px solid #bbb; margin-top: 2.5em; overflow-wrap: anywhere }
-img { max-width: 100% }
-pre { white-space: pre-wrap }
-"""
-# What students wrote may hold anything: no script of theirs runs, no address of theirs is asked.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: file: 'self'"
+PAGES = jinja2.Environment(  # escapes what is put into a page
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    **{"autoescape": True, "trim_blocks": True, "lstrip_blocks": True},
+)
 
 
 def file_name(submission):
@@ -89,7 +81,6 @@ def remarks_of(result, n_namesakes=1):
     for question in automatic(result):
         found = [*question["remarks"], *question["staff"]]
         lost = [item for item in question["items"] if item["marks"] < item["out_of"]]
-        lost += [item for item in question["items"] if item["marks"] < 0]
         if not (question["remarks"] and lost and lost[0]["remark"] == "no result"):
             found += [f"{item['name']}: {item['remark']}" for item in lost[:1]]
         lines += [f"{question['number']}: {line}" for line in found]
@@ -97,15 +88,16 @@ def remarks_of(result, n_namesakes=1):
 
 
 def rows_of(results):
-    """The rows of the table as the grader makes it: by submission, a dict from columns to text."""
+    """The rows of the table as the grader makes it: by name there, dicts from columns to text."""
     names = Counter(result["student"].casefold() for result in results)
     rows = {}
     for result in results:
         marks = {MARKS[q["number"]]: f"{q['marks']:g}" for q in automatic(result)}
         given, out_of = totals(result)
         remarks = remarks_of(result, names[result["student"].casefold()])
-        rows[result["submission"]] = {
-            "submission": plain(result["submission"]),
+        name = plain(result["submission"])
+        rows[name] = {
+            "submission": name,
             "student": plain(result["student"]),
             **marks,
             **{"automatic": f"{given:g}", "out of": f"{out_of:g}", "remarks": plain(remarks)},
@@ -140,18 +132,13 @@ def merge(rows, written, typed):
         written: the rows that the grader wrote last time.
         typed: the rows of the table as it is now.
     """
-    fixed = set(COLUMNS) - set(MARKS.values())
-    by_name = {row["submission"]: row for row in rows.values()}
-    for name, old in typed.items():
-        row = by_name.get(name)
-        if row is None:
-            by_name[name] = old
-            continue
-        for column, text in old.items():
+    fixed = {None, *COLUMNS} - set(MARKS.values())  # None: of what is beyond the last column
+    for name, row in rows.items():
+        for column, text in typed.get(name, {}).items():
             last = written.get(name, {}).get(column) or ""
-            if column and column not in fixed and text and not is_same(text, last):
+            if column not in fixed and text and not is_same(text, last):
                 row[column] = text
-    return [by_name[name] for name in sorted(by_name)]
+    return [row for _, row in sorted((typed | rows).items())]
 
 
 def table_text(rows, columns):
@@ -176,40 +163,10 @@ def write_table(folder, results):
 # Pages
 
 
-def page(title, body):
-    """An HTML page, complete in itself."""
-    title, policy = html.escape(title), html.escape(POLICY)
-    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
-    head += f"<title>{title}</title>\n<style>{STYLE}</style>"
-    return f'<!doctype html>\n<html lang="en">{head}\n<h1>{title}</h1>\n{body}\n</html>\n'
-
-
-def feedback_rows(question):
-    """Rows of a student's page for one question."""
-    marks = f"{question['marks']:g} / {question['out_of']:g}"
-    marks = "by hand" if question["is_written"] else marks
-    title = html.escape(f"{question['number']} {question['title']}")
-    yield f'<tr><th scope="rowgroup" colspan="2">{title}</th><th class="marks">{marks}</th></tr>'
-    for item in question["items"]:
-        out_of = f" / {item['out_of']:g}" if item["out_of"] else ""
-        cells = html.escape(item["name"]), html.escape(item["remark"])
-        yield (
-            f"<tr><td>{cells[0]}</td><td>{cells[1]}</td>"
-            f'<td class="marks">{item["marks"]:g}{out_of}</td></tr>'
-        )
-    for remark in question["remarks"]:
-        yield f'<tr><td colspan="3">{html.escape(remark)}</td></tr>'
-
-
 def feedback_page(result):
-    """HTML for the student. Neither the key nor a right value is in it."""
-    rows = "\n".join(row for question in result["questions"] for row in feedback_rows(question))
-    remarks = "".join(f"<p>{html.escape(remark)}</p>" for remark in result["remarks"])
-    given, out_of = totals(result)
-    total = f"{given:g} of {out_of:g} marks given automatically"
-    return page(
-        f"hw1: {result['student']}", f"<p>{total}</p>\n{remarks}\n<table>\n{rows}\n</table>"
-    )
+    """HTML for the student."""
+    title = f"hw1: {result['student']}"
+    return PAGES.get_template("feedback.html").render(result, title=title, totals=totals(result))
 
 
 def save_pictures(result, folder):
@@ -233,28 +190,31 @@ def save_pictures(result, folder):
 
 
 def written_page(question, reference, results):
-    """HTML for staff: the rubric once, and then every answer with its pictures.
+    """HTML for staff about a written question.
 
-    reference: HTML of the answer of the reference. results: their pictures are names of files.
+    reference: cells of the answer of the reference. results: their pictures are names of files.
     """
-    points = "".join(f"<li>{html.escape(point)}</li>" for point in RUBRIC[question.number])
-    blocks = [
-        f"<aside><p>{question.marks} marks</p><ul>{points}</ul>"
-        f"<details><summary>Reference</summary>{reference}</details></aside>"
+    shown = [
+        {
+            "student": result["student"],
+            "notebook": result["notebook"],
+            "url": Path(result["file"]).as_uri() if result["file"] else "",
+            "text": cells_html(result["answers"].get(question.number, [])),
+            "plots": [f"{PICTURES}/{name}" for name in result["pictures"].get(question.number, [])],
+        }
+        for result in results
     ]
-    for result in results:
-        cells = result["answers"].get(question.number, [])
-        answer = "".join(map(answer_html, cells)) or "<p>(no answer)</p>"
-        plots = "".join(
-            f'<img loading="lazy" src="{PICTURES}/{html.escape(name)}" alt="a plot">'
-            for name in result["pictures"].get(question.number, [])
-        )
-        student = html.escape(result["student"])
-        if result["file"]:
-            url = html.escape(Path(result["file"]).as_uri())
-            student += f' <small><a href="{url}">{html.escape(result["notebook"])}</a></small>'
-        blocks.append(f"<section><h2>{student}</h2>{answer}{plots}</section>")
-    return page(f"{question.number} {question.title}", "\n".join(blocks))
+    return PAGES.get_template("written_answers.html").render(
+        title=f"{question.number} {question.title}",
+        marks=question.marks,
+        rubric=RUBRIC[question.number],
+        reference=cells_html(reference),
+        answers=shown,
+    )
+
+
+def cells_html(cells):
+    return Markup("".join(map(answer_html, cells)))
 
 
 # All of it
@@ -279,7 +239,6 @@ def write_report(folder, notebook=NOTEBOOK):
     right = answers(node, provided_lines(node))
     for question in QUESTIONS:
         if question.is_written:
-            reference = "".join(map(answer_html, right[question.number]))
-            text = written_page(question, reference, results)
+            text = written_page(question, right[question.number], results)
             write_text(place / f"{question.number}.html", text)
     return results

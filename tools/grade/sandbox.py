@@ -6,6 +6,7 @@ makes it an unprivileged user. Limits of time, memory and output hold everywhere
 """
 
 import compileall
+import io
 import json
 import os
 import select
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ class SandboxError(RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a process may use. wall_seconds: for reading, and for each function again."""
+    """What a process may use."""
 
     cpu_seconds: int = PATIENCE[0][0]
     wall_seconds: int = PATIENCE[0][1]
@@ -54,14 +55,10 @@ class Limits:
 
 @dataclass
 class Outcome:
-    """The frames that a process sent, pairs (header, payload), and how it ended.
+    """Frames that a process sent, pairs (header, payload), and how it ended: "" if it finished."""
 
-    begun: what it last said that it begins. ending: "" if it finished.
-    """
-
-    frames: list = field(default_factory=list)
-    begun: str = ""
-    ending: str = ""
+    frames: list
+    ending: str
 
     def last(self, key):
         return next((header for header, _ in reversed(self.frames) if key in header), None)
@@ -173,9 +170,8 @@ def run(sandbox, folder, notebook, request, limits):
     Returns:
         An Outcome; what was sent counts, however the process ended.
     """
-    words = command(sandbox, folder, limits.file_bytes)
     process = subprocess.Popen(
-        [*words, json.dumps(request | asdict(limits))],
+        [*command(sandbox, folder, limits.file_bytes), json.dumps(request | asdict(limits))],
         stdin=notebook,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -183,56 +179,52 @@ def run(sandbox, folder, notebook, request, limits):
         env=environment(),
         start_new_session=True,
     )
-    outcome = Outcome()
-    try:
-        outcome.ending = read_frames(process.stdout, limits.wall_seconds, outcome)
-        if not outcome.ending:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=2)
-    finally:
-        is_running = process.poll() is None
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.stdout.close()
+    with process:  # closes the pipes
+        try:
+            content, ending = read_output(process.stdout, limits.wall_seconds)
+            if not ending:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=2)
+        finally:
+            is_running = process.poll() is None
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         said = os.read(process.stderr.fileno(), 10_000).decode(errors="replace").strip()
-        process.stderr.close()
+    frames, problem = frames_in(content)
+    outcome = Outcome(frames, ending or problem)
     if not outcome.ending and not outcome.last("finished"):
-        status = process.wait()
-        outcome.ending = describe_status(-signal.SIGKILL if is_running else status, limits, said)
-    process.wait()
+        status = -signal.SIGKILL if is_running else process.returncode
+        outcome.ending = describe_status(status, limits, said)
     return outcome
 
 
-def read_frames(stream, wall_seconds, outcome):
-    """Append frames to an Outcome until the stream ends; return "" or why it was not read on."""
-    received, header, n_left = bytearray(), None, LARGEST_OUTPUT
-    deadline, n_begun = time.monotonic() + wall_seconds, 0
-    while True:
-        seconds = deadline - time.monotonic()
-        if seconds <= 0 or not select.select([stream], [], [], seconds)[0]:
-            return f"did not end within {wall_seconds} s"
-        chunk = os.read(stream.fileno(), 2**18)
-        if not chunk:
-            return ""
-        received += chunk
-        n_left -= len(chunk)
-        if n_left < 0 or len(outcome.frames) > MAX_FRAMES:
-            return "wrote more than is read"
-        while True:
-            if header is None:
-                end = received.find(b"\n")
-                header = read_header(bytes(received[:end])) if end >= 0 else None
-                if header is None and (end >= 0 or len(received) > LARGEST_HEADER):
-                    return "wrote something else than results"
-                del received[: end + 1]
-            if header is None or len(received) < header["bytes"]:
-                break
-            outcome.frames.append((header, bytes(received[: header["bytes"]])))
-            del received[: header["bytes"]]
-            if isinstance(header.get("begin"), str) and n_begun < 3:
-                outcome.begun, n_begun = header["begin"], n_begun + 1
-                deadline = time.monotonic() + wall_seconds
-            header = None
+def read_output(stream, wall_seconds):
+    """Bytes of a stream, and "" if it ended or why it was not read on."""
+    content, deadline = bytearray(), time.monotonic() + wall_seconds
+    while (seconds := deadline - time.monotonic()) > 0:
+        if select.select([stream], [], [], seconds)[0]:
+            chunk = os.read(stream.fileno(), 2**18)
+            content += chunk
+            if not chunk:
+                return bytes(content), ""
+            if len(content) > LARGEST_OUTPUT:
+                return bytes(content), "wrote more than is read"
+    return bytes(content), f"did not end within {wall_seconds} s"
+
+
+def frames_in(content):
+    """The frames in bytes, perhaps forgeries, and "" or why no more of them are read."""
+    frames, stream = [], io.BytesIO(content)
+    while (line := stream.readline()).endswith(b"\n"):
+        header = read_header(line)
+        if header is None:
+            return frames, "wrote something else than results"
+        if len(frames) == MAX_FRAMES:
+            return frames, "wrote more than is read"
+        payload = stream.read(header["bytes"])
+        if len(payload) == header["bytes"]:
+            frames.append((header, payload))
+    return frames, ""
 
 
 def read_header(line):

@@ -15,21 +15,18 @@ from tools.grade.problems import FUNCTIONS
 from tools.notebook import EXPERIMENT, Node, code_cells, grade_id, place_of
 
 ANYTHING = "*"  # what a star import defines
-MAX_PIECES = 10  # cells into which one may have been split
 UNREADABLE = (SyntaxError, ValueError, MemoryError, RecursionError)  # for Python's own parser
 CHANGES = {"add", "append", "extend", "insert", "setdefault", "update"}  # methods of a table
 CELL_MAGIC = re.compile(r"\A\s*%%.*")
 SOLUTION = re.compile(r"(?ms)^ *### BEGIN SOLUTION$.*?^ *### END SOLUTION$")
 LIBRARIES = {"autograd", "jax", "tensorflow", "torch"}  # they differentiate by themselves
-LOSSES = {"compute_loss", "loss_GLoVe", "evaluate"}
-# They call a function again and again.
-LOOPING_CALLS = {
-    *("map", "filter", "reduce", "accumulate", "fromiter", "fromfunction", "frompyfunc"),
-    *("vectorize", "apply_along_axis", "apply_over_axes", "nditer", "ndenumerate", "ndindex"),
-}
-LOOPS = (
-    *(ast.For, ast.While),
-    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+LOOPS = ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
+CALLS = dict.fromkeys(("compute_loss", "loss_GLoVe", "evaluate"), "calls") | dict.fromkeys(
+    (  # they call a function again and again
+        *("map", "filter", "reduce", "accumulate", "fromiter", "fromfunction", "frompyfunc"),
+        *("vectorize", "apply_along_axis", "apply_over_axes", "nditer", "ndenumerate", "ndindex"),
+    ),
+    "loops inside",
 )
 
 
@@ -38,35 +35,25 @@ class Statement:
     """A top-level statement.
 
     place: how to name its cell. defines, uses: names; `.name` stands for an attribute of anything.
-    tree: its syntax tree, in which the numbers of its lines are those of the cell, and `lines` are
-    those lines; what was handed out has none.
+    tree: its syntax tree, in which the numbers of its lines are those of the cell, whose `lines`
+    these are.
     """
 
     text: str
     place: str
     defines: set
     uses: set
-    tree: ast.stmt = None
-    lines: list = ()
+    tree: ast.stmt
+    lines: list
 
     def compiled(self):
-        tree = ast.Module([self.tree], []) if self.tree else ast.parse(self.text)
-        return compile(tree, self.place, "exec")
+        return compile(ast.Module([self.tree], []), self.place, "exec")
 
 
 def stubs_of(cells):
-    """Texts of the statements in solution cells, without their solutions."""
+    """Set of the texts of the statements in solution cells, without their solutions."""
     empty = [Node({**cell, "source": SOLUTION.sub("", cell.source)}) for cell in cells]
-    return [statement.text for statement in read_statements(Node(cells=empty))[0]]
-
-
-def to_json(statements):
-    """What `from_json` makes Statements from again, without their trees: reading takes no time."""
-    return [(s.text, s.place, sorted(s.defines), sorted(s.uses)) for s in statements]
-
-
-def from_json(found):
-    return [Statement(text, place, set(defines), set(uses)) for text, place, defines, uses in found]
+    return {statement.text for statement in read_statements(Node(cells=empty))[0]}
 
 
 # From cells to statements
@@ -106,18 +93,16 @@ def is_rest(source, before):
 
 def blocks(notebook):
     """Pairs (place, source) of the code cells that are no experiments; split ones are joined."""
-    found, n_pieces = [], 0
+    found = []
     cells = [c for c in code_cells(notebook) if EXPERIMENT not in c.metadata.get("tags", [])]
     for number, cell in enumerate(cells, start=1):
         source = cell.source.strip("\n")
-        if found and n_pieces < MAX_PIECES and is_rest(source, found[-1][1]):
+        if found and is_rest(source, found[-1][1]):
             found[-1] = found[-1][0], f"{found[-1][1]}\n{source}"
-            n_pieces += 1
         else:
             name = grade_id(cell)
             place = f"cell {name}" if name in FUNCTIONS else place_of(number, cell)
             found.append((place, textwrap.dedent(source)))
-            n_pieces = 1
     return found
 
 
@@ -220,11 +205,6 @@ def needed(statements, names):
 # What staff may want to look at
 
 
-def name_of(function):
-    """The last name in what is called: f, or the attribute of something."""
-    return getattr(function, "id", getattr(function, "attr", ""))
-
-
 def remarkable(node):
     """What there is to see in a node of a syntax tree; "" if nothing."""
     if isinstance(node, LOOPS):
@@ -233,10 +213,9 @@ def remarkable(node):
         modules = {alias.name for alias in node.names} | {getattr(node, "module", None) or ""}
         used = sorted({module.partition(".")[0] for module in modules} & LIBRARIES)
         return f"imports {used[0]}" if used else ""
-    if isinstance(node, ast.Call) and name_of(node.func) in LOOPING_CALLS:
-        return f"loops inside {name_of(node.func)}"
-    if isinstance(node, ast.Call) and name_of(node.func) in LOSSES:
-        return f"calls {name_of(node.func)}"
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))  # of f() or of x.f()
+        return f"{CALLS[name]} {name}" if name in CALLS else ""
     return ""
 
 

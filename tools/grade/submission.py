@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from tools.common import DATA
-from tools.grade.judge import Reference, judge, judge_function
+from tools.grade.judge import Reference, judge
 from tools.grade.problems import FUNCTIONS
 from tools.grade.sandbox import BUBBLEWRAP, PATIENCE, Limits, run, sandbox_folder
-from tools.grade.statements import read_statements, stubs_of, to_json
+from tools.grade.statements import read_statements, stubs_of
 from tools.notebook import (
     PLACEHOLDER_UNIS,
     SUBMITTED_NAME,
@@ -41,6 +41,7 @@ NOTHING_READ = {
     "findings": {function: [] for function in FUNCTIONS},
     "remark": "",
 }
+NOT_CALLED = {function: ([], "") for function in FUNCTIONS}
 
 
 # Finding submissions and their notebooks
@@ -106,7 +107,7 @@ class Grader:
 
 
 @contextmanager
-def make_grader(sandbox, notebook, data, partially_trained, key_lines, seed=0, cell_seconds=None):
+def make_grader(sandbox, notebook, data, partially_trained, key_lines, cell_seconds=None):
     """A Grader, whose folder exists as long as the context.
 
     Args:
@@ -114,7 +115,6 @@ def make_grader(sandbox, notebook, data, partially_trained, key_lines, seed=0, c
         data: pair (path of data.pk, dict as `checking.load_data` returns it).
         partially_trained: bytes of partially_trained.pk.
         key_lines: as `tools.reference.answer_key` returns them.
-        seed: of the problems.
     """
     path, loaded = data
     few = {k: v[:WINDOWS] if isinstance(v, np.ndarray) else v for k, v in loaded.items()}
@@ -123,21 +123,19 @@ def make_grader(sandbox, notebook, data, partially_trained, key_lines, seed=0, c
     node.cells = [cell for cell in node.cells if cell not in solutions]
     statements, _ = read_statements(node)
     public = {
-        "cells": [cell.source for cell in node.cells if cell.cell_type == "code"],
-        "lines": sorted(provided_lines(node)),
-        "statements": to_json(statements),
+        "cells": {cell.source for cell in node.cells if cell.cell_type == "code"},
+        "lines": provided_lines(node),
+        "statements": statements,
         "stubs": stubs_of([cell for cell in solutions if cell.cell_type == "code"]),
-        "seed": seed,
     }
     contents = {
-        "public.json": json.dumps(public).encode(),
+        "public.pk": pickle.dumps(public),
         DATA.name: pickle.dumps(few, 4),
         "partially_trained.pk": partially_trained,
     }
     files = {f"full/{DATA.name}": path} if cell_seconds else {}
-    reference = Reference(
-        load_definitions(loaded, notebook), printed_gradients("\n".join(key_lines)), seed
-    )
+    key = printed_gradients("\n".join(key_lines))
+    reference = Reference(load_definitions(loaded, notebook), key)
     with sandbox_folder(files, contents) as folder:
         yield Grader(sandbox, folder, reference, cell_seconds)
 
@@ -152,39 +150,34 @@ def open_file(path):
 
 
 def run_functions(path, grader):
-    """What is in a notebook, Verdicts by function, and "" or why it cannot be read.
+    """What is in a notebook, calls as `tools.grade.judge.judge` takes them, and "" or a failure.
 
     A function that ends its process or does not end costs the others nothing: they are run in
-    another process.
+    another process. The failure says why the notebook cannot be read.
     """
-    found, failure, pending, is_first, n_stopped = dict(NOTHING_READ), "", [*FUNCTIONS], True, 0
-    frames, endings = {function: [] for function in FUNCTIONS}, dict.fromkeys(FUNCTIONS, "")
-    while pending:
-        limits = Limits(*PATIENCE[min(n_stopped, 1)])
-        request = {"task": "judge", "name": path.name, "functions": pending, "is_first": is_first}
+    found, calls, pending, failure = NOTHING_READ, dict(NOT_CALLED), [*FUNCTIONS], ""
+    while pending and not failure:
+        limits = Limits(*PATIENCE[any(ending for _, ending in calls.values())])
+        request = {"task": "judge", "name": path.name, "functions": pending}
         with open_file(path) as file:
             outcome = run(grader.sandbox, grader.folder, file, request, limits)
         function = None
         for header, payload in outcome.frames:
-            if is_first and header.get("read") is True:
-                found, is_first = found | json.loads(payload), False
+            if found is NOTHING_READ and header.get("read") is True:
+                found = json.loads(payload)
             elif header.get("begin") in pending:
                 function = header["begin"]
+                calls[function] = [], ""
             elif function:
-                frames[function].append((header, payload))
+                calls[function][0].append((header, payload))
             elif header.get("failed"):
                 failure = str(header["failed"])[:600]
-        if failure or not function:
+        if function:
+            calls[function] = calls[function][0], outcome.ending
+            pending = pending[pending.index(function) + 1 :]
+        else:
             failure = failure or f"{path.name}: the process that read it {outcome.ending}"
-            break
-        endings[function] = outcome.ending
-        pending = pending[pending.index(function) + 1 :]
-        n_stopped += bool(outcome.ending)
-    verdicts = {
-        function: judge_function(function, frames[function], endings[function], grader.reference)
-        for function in FUNCTIONS
-    }
-    return found, verdicts, failure
+    return found, calls, failure
 
 
 def grade(path, grader):
@@ -196,15 +189,14 @@ def grade(path, grader):
     """
     path = Path(path)
     notebook, remark = choose_notebook(path)
-    remarks, staff, found = [remark], [], dict(NOTHING_READ)
-    verdicts = {
-        function: judge_function(function, [], "", grader.reference) for function in FUNCTIONS
-    }
+    remarks, staff, found = [remark], [], NOTHING_READ
+    grades = judge(NOTHING_READ, NOT_CALLED, grader.reference)
     if notebook is None:
         remarks.append("no notebook was found")
     else:
         try:
-            found, verdicts, failure = run_functions(notebook, grader)
+            found, calls, failure = run_functions(notebook, grader)
+            grades = judge(found, calls, grader.reference)
             remarks += [failure, found["remark"]]
             if grader.cell_seconds and not failure:
                 staff += re_execute(notebook, found, grader)
@@ -221,9 +213,7 @@ def grade(path, grader):
         "student": name_of(path, notebook),
         "notebook": str(notebook.relative_to(path.parent)) if notebook else "",
         "file": str(notebook.resolve()) if notebook else "",
-        "questions": [
-            grade.as_dict() for grade in judge(found, verdicts, grader.reference).values()
-        ],
+        "questions": [grade.as_dict() for grade in grades.values()],
         "remarks": [remark for remark in remarks if remark],
         "staff": staff,
         "answers": found["answers"],
@@ -257,15 +247,11 @@ def differences(saved, fresh, allowed):
 
     saved, fresh: dicts of figures. allowed: how much they may differ; 0: by a part of their size.
     """
-    wrong = [
-        name
-        for name in {**saved, **fresh}
-        if not (
-            name in saved
-            and name in fresh
-            and abs(saved[name] - fresh[name]) <= (allowed or GRADIENT * abs(saved[name]))
-        )
-    ]
+    wrong = []
+    for name in saved | fresh:
+        old, new = saved.get(name, np.nan), fresh.get(name, np.nan)
+        if not abs(old - new) <= (allowed or GRADIENT * abs(old)):  # nor is NaN ever the same
+            wrong.append(name)
     if not wrong:
         return []
     name = wrong[0]
