@@ -199,7 +199,12 @@ def test_ctrl_c_ends_a_tool_with_one_line(tmp_path):
 # The script that runs all checks
 
 
-STEPS = ["ruff check .", "ruff format --check .", "python -m pytest", "python -m pytest -m slow"]
+STEPS = [
+    "ruff check .",
+    "ruff format --check .",
+    "python -m pytest -n 2",
+    "python -m pytest -m slow -n 2",
+]
 
 
 @pytest.mark.parametrize("failing", [None, *STEPS])

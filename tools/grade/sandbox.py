@@ -123,10 +123,14 @@ def command(sandbox, folder, file_bytes):
     if file_bytes:
         words += ["--perms", "1777", "--size", str(2 * file_bytes), "--tmpfs", "/tmp"]
     libraries = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/fonts")
-    for place in dict.fromkeys([*libraries, sys.base_prefix, sys.prefix]):
-        for parent in reversed(Path(place).parents[:-1]):  # which only their owner may enter else
+    # The folders of Python are made again around what is in them: outside, perhaps only their owner
+    # may enter them.
+    python_folders = dict.fromkeys([Path(sys.base_prefix), Path(sys.prefix)])
+    places = [*map(Path, libraries), *(p for folder in python_folders for p in folder.iterdir())]
+    for place in places:
+        for parent in reversed(place.parents[:-1]):
             words += ["--perms", "0755", "--dir", str(parent)]
-        words += ["--ro-bind-try", place, place]
+        words += ["--ro-bind-try", str(place), str(place)]
     words += ["--ro-bind", str(folder), "/sandbox", "--chdir", "/sandbox"]
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--", *python]
 
