@@ -285,8 +285,6 @@ def grade_training(grade, found, grades, reference):
     elif without:
         marks, remark = 0.0, f"they are printed, but {' and '.join(without)} earned nothing"
         grade.staff.append(f"final figures: {remark}")
-    elif found["was_interrupted"]:
-        marks, remark = 1.0, "the training was interrupted"
     elif worst > limit:
         marks, remark = 1.0, f"printed, {worst:.3f} is above {threshold}"
     else:

@@ -36,7 +36,6 @@ NOTHING_READ = {
     "pictures": {},
     "printed": {},
     "final": {},
-    "was_interrupted": False,
     "problems": {},
     "findings": {function: [] for function in FUNCTIONS},
     "remark": "",
