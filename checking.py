@@ -8,6 +8,7 @@ Letters: V words in the vocabulary, N words in a window, D entries in an embeddi
 B windows in a batch.
 """
 
+import ast
 import copy
 import dataclasses
 import functools
@@ -15,7 +16,7 @@ import inspect
 import os
 import pickle
 import re
-import tokenize
+import textwrap
 import traceback
 
 import numpy as np
@@ -23,7 +24,6 @@ import numpy as np
 SEED = 0
 STEPS = 2.0 ** -np.arange(9, 27, 2)  # of finite differences
 TOLERANCE = 1e-7  # of the largest derivative of an array, beside the error that is measured
-TINY = 1e-200  # no logarithm is taken of a smaller probability
 SMALL_VOCAB = ["[MASK]", *"the cat saw a dog and ran far".split()]
 
 
@@ -63,55 +63,44 @@ def plain_dtype(code, *_):
     return np.dtype(code, copy=True)  # a copy, as the pickle goes on to set its byte order
 
 
-class SafeUnpickler(pickle.Unpickler):
-    """Loads built-in containers, text, numbers and arrays; pickles can call only what is here."""
+ALLOWED = {  # all that a pickle can call, by its name in NumPy 1
+    "numpy.core.multiarray._reconstruct": np.zeros(1).__reduce__()[0],
+    "numpy.core.multiarray.scalar": np.float64().__reduce__()[0],
+    "numpy.core.numeric._frombuffer": np.zeros(1).__reduce_ex__(5)[0],
+    "numpy.ndarray": np.ndarray,
+    "numpy.dtype": plain_dtype,
+    "_codecs.encode": lambda text, encoding: text.encode("latin1"),  # bytes in protocol 2
+}
 
-    allowed = {
-        "numpy.core.multiarray._reconstruct": np.zeros(1).__reduce__()[0],
-        "numpy.core.multiarray.scalar": np.float64().__reduce__()[0],
-        "numpy.core.numeric._frombuffer": np.zeros(1).__reduce_ex__(5)[0],
-        "numpy.ndarray": np.ndarray,
-        "numpy.dtype": plain_dtype,
-        "_codecs.encode": lambda text, encoding: text.encode("latin1"),  # bytes in protocol 2
-    }
+
+class SafeUnpickler(pickle.Unpickler):
+    """Loads built-in containers, text, numbers and arrays; a pickle can call only `ALLOWED`."""
 
     def find_class(self, module, name):
-        wanted = f"{module}.{name}".replace("numpy._core", "numpy.core")  # the name since NumPy 2
-        if wanted not in self.allowed:
-            raise pickle.UnpicklingError(f"it asks for {wanted}, which no data file needs")
-        return self.allowed[wanted]
+        return ALLOWED[f"{module}.{name}".replace("numpy._core", "numpy.core")]
 
 
 def expect(is_right, where, found, expected):
     """Raise `DataFileError` unless what was found in a file is right."""
     if not is_right:
-        remedy = "Get the files of the assignment again, all together."
+        remedy = "Get the files of the assignment again, and put all of them beside the notebook."
         raise DataFileError(f"{where}: found {found}; expected {expected}. {remedy}")
 
 
 def load_dict(path, names):
-    """The pickled dict at `path` with a vocabulary and, under these names, arrays."""
+    """The vocabulary and, by name, the arrays of the pickled dict at `path`."""
     try:
         with open(path, "rb") as file:
             found = SafeUnpickler(file, encoding="latin1").load()  # the encoding is for Python 2
-    except OSError as error:
-        raise DataFileError(
-            f"{path}: cannot be read from the folder {os.getcwd()} ({error.strerror}). Put the "
-            "files of the assignment beside the notebook, and start the notebook in their folder."
-        ) from None
+        vocab = [str(word) for word in found["vocab"]]
+        arrays = {name: np.atleast_1d(found[name]) for name in names}
     except Exception as error:  # damaged bytes can make an unpickler raise anything
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        expect(False, path, f"what cannot be loaded ({reason})", "a pickled dict")
-    expect(isinstance(found, dict), path, describe(found), "a dict")
-    vocab = found.get("vocab")
-    is_text = isinstance(vocab, list) and all(isinstance(word, str) for word in vocab)
-    is_right = is_text and vocab[:1] == ["[MASK]"] and len(set(vocab)) == len(vocab)
-    expect(is_right, f"{path}: vocab", describe(vocab), "a list of different str, first [MASK]")
-    for name in names:
-        array = found.get(name)
-        is_right = isinstance(array, np.ndarray) and array.ndim > 0 and array.size > 0
-        expect(is_right, f"{path}: {name}", describe(array), "an array with entries")
-    return found | {"vocab": [str(word) for word in vocab]}
+        found = f"in the folder {os.getcwd()} nothing that can be loaded ({reason})"
+        expect(False, path, found, f"a pickled dict of vocab, {', '.join(names)}")
+    is_right = vocab[:1] == ["[MASK]"] and len(set(vocab)) == len(vocab)
+    expect(is_right, f"{path}: vocab", describe(found["vocab"]), "different words, first [MASK]")
+    return vocab, arrays
 
 
 def load_data(path="data.pk"):
@@ -121,13 +110,11 @@ def load_data(path="data.pk"):
     int32 (n, N), word indices from 1 to V - 1. `train_targets`, `valid_targets` and `test_targets`
     are the same array objects, since the words to predict are those of the window.
     """
-    names = ["train_inputs", "valid_inputs", "test_inputs"]
-    found = load_dict(path, names)
-    data, V, N = {"vocab": found["vocab"]}, len(found["vocab"]), found[names[0]].shape[-1]
-    for name in names:
-        array = found[name]
-        is_right = array.dtype.kind in "iu" and array.ndim == 2 and array.shape[1] == N
-        is_right = is_right and array.min() >= 1 and array.max() < V
+    vocab, arrays = load_dict(path, ("train_inputs", "valid_inputs", "test_inputs"))
+    data, V, N = {"vocab": vocab}, len(vocab), arrays["train_inputs"].shape[-1]
+    for name, array in arrays.items():
+        is_right = array.dtype.kind in "iu" and array.shape == (len(array), N) and array.size > 0
+        is_right = is_right and 1 <= array.min() <= array.max() < V
         expected = f"whole numbers from 1 to {V - 1}, shape (any, {N})"
         expect(is_right, f"{path}: {name}", describe(array), expected)
         data[name] = data[name.replace("inputs", "targets")] = array.astype(np.int32, "C")
@@ -155,18 +142,17 @@ def load_partially_trained(path="partially_trained.pk", vocab=None):
     float64 arrays `word_embedding_weights` (V, D), `embed_to_hid_weights` (H, N D), `hid_bias`
     (H,), `hid_to_output_weights` (N V, H) and `output_bias` (N V,).
     """
-    found = load_dict(path, PARAMETERS)
-    is_right = vocab is None or list(vocab) == found["vocab"]
+    words, arrays = load_dict(path, PARAMETERS)
+    is_right = vocab is None or list(vocab) == words
     expect(is_right, f"{path}: vocab", "other words than in the data file", "the same")
-    arrays, V = {"vocab": found["vocab"]}, len(found["vocab"])
-    N, H = len(found["output_bias"]) // V, len(found["hid_bias"])
-    D = found["word_embedding_weights"].shape[-1]
-    for name, shape in parameter_shapes(N, V, D, H).items():
-        array = found[name]
-        is_right = array.dtype.kind == "f" and array.shape == shape and np.isfinite(array).all()
-        expect(is_right, f"{path}: {name}", describe(array), f"finite floats, shape {shape}")
+    N, H = len(arrays["output_bias"]) // len(words), len(arrays["hid_bias"])
+    shapes = parameter_shapes(N, len(words), arrays["word_embedding_weights"].shape[-1], H)
+    for name, array in arrays.items():
+        is_right = array.dtype.kind == "f" and array.shape == shapes[name] and array.size > 0
+        is_right = is_right and np.isfinite(array).all()
+        expect(is_right, f"{path}: {name}", describe(array), f"finite floats, shape {shapes[name]}")
         arrays[name] = array.astype(np.float64, "C")
-    return arrays
+    return {"vocab": words} | arrays
 
 
 # Finite differences
@@ -195,63 +181,90 @@ def derivative_along(function, point, direction):
     return best, best_error
 
 
+# What a student's functions return
+
+
 @dataclasses.dataclass
 class Problem:
-    """Arguments for a student's function, and the loss whose gradient it has to return."""
+    """Gradients that a student's functions returned, by name, and the loss that they belong to."""
 
-    function: callable  # the student's, or None
-    ask: callable  # calls it with the arguments; a dict of what it returns
-    points: dict  # by name, the float64 array where the derivative is taken
-    loss: callable  # of a name and an array, which takes the place of that point
-    sizes: dict  # by name, lengths over which a mean may have been taken in place of a sum
-    rows: dict | None  # by name, what the rows of the map are called, if the problem is small
+    values: dict  # arrays, or str that say why there is none
+    points: dict  # float64 arrays, where the derivative is taken
+    loss: callable  # of a name, and an array that takes the place of that point
+    sizes: dict  # lengths over which a mean may have been taken in place of a sum
+    rows: dict | None  # what the rows of the map are called, if the problem is small
 
 
-def compare(problem, name, values):
-    """Derivatives by the values, measured ones, and which of the two agree.
+def ask(function, name, arguments, points, by_name):
+    """The values of a `Problem`; by_name makes them of what the function returns, or a str."""
+    for array in arguments:
+        if isinstance(array, np.ndarray):
+            array.setflags(write=False)  # a change in place stops at the student's own line
+    try:
+        found = by_name(copy.deepcopy(function(*arguments)))
+    except NotImplementedError:
+        found = f"{name} is not written yet. Write it, run its cell, and then this one."
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)[1:2]  # the line of the function itself
+        where = "".join(f" in line {frame.lineno}:\n    {frame.line}" for frame in frames)
+        found = f"{name} stops{where}\n{type(error).__name__}: {error}"
+        if "read-only" in str(error):
+            found += "\nThe caller still needs this array: write the result into a new one."
+        if function is None:
+            found = f"The model has no {name}. Run its cell, and again after that of `class Model`."
+    if isinstance(found, str):
+        return dict.fromkeys(points, found)
+    for name, point in points.items():
+        array = found[name]
+        fits = type(array) is np.ndarray and (array.dtype, array.shape) == (np.float64, point.shape)
+        if not fits or not np.isfinite(array).all():
+            expected = f"finite float64, shape {point.shape}"
+            found[name] = f"{name} is wrong: found {describe(array)}; expected {expected}."
+    return found
+
+
+# Comparing and explaining
+
+
+def compare(problem, name):
+    """Derivatives by the values of an array, measured ones, and which of the two agree.
 
     On a small problem these are arrays like the values, else derivatives along three directions.
     """
-    point, loss = problem.points[name], functools.partial(problem.loss, name)
+    values, point, loss = problem.values[name], problem.points[name], problem.loss
+    shape, directions = (3,), np.random.RandomState(SEED).randn(3, point.size)
     if problem.rows:
-        shape, directions = point.shape, np.eye(point.size).reshape(-1, *point.shape)
-    else:  # no entry is left out, and equal errors do not cancel
-        shape, random = (3,), np.random.RandomState(SEED)
-        directions = random.choice([-1.0, 1.0], (3, *point.shape))
-        directions *= random.uniform(1, 2, directions.shape)
-    measured = [derivative_along(loss, point, direction) for direction in directions]
-    right, errors = np.transpose(measured).reshape(2, *shape)
+        shape, directions = point.shape, np.eye(point.size)
+    along = [direction.reshape(point.shape) for direction in directions]
+    measured = [derivative_along(lambda x: loss(name, x), point, d) for d in along]
+    right, errors = np.transpose(measured)
     if not np.isfinite(right).all():
         raise GradientCheckError(f"The loss is not finite, so {name} cannot be checked.")
     with np.errstate(over="ignore", invalid="ignore"):  # nothing is right that overflows
-        yours = np.array([np.sum(values * direction) for direction in directions]).reshape(shape)
-        allowed = TOLERANCE * np.abs(right).max() + 10 * errors
-        return yours, right, np.abs(yours - right) <= allowed
-
-
-# Explaining
+        yours = directions @ values.ravel()
+        is_right = np.abs(yours - right) <= TOLERANCE * np.abs(right).max() + 10 * errors
+    return yours.reshape(shape), right.reshape(shape), is_right.reshape(shape)
 
 
 def relation(yours, right, sizes):
-    """What wrong values have to do with the right ones, as a sentence; empty if nothing simple."""
+    """A sentence, if wrong values have something simple to do with the right ones, or ""."""
 
-    def are_close(a, b):
-        return np.abs(a - b).max() <= 1e-6 * np.abs(b).max()
+    def are_right(values):
+        return np.abs(values - right).max() <= 1e-6 * np.abs(right).max()
 
     if not yours.any():
         return "Your values are all 0."
-    with np.errstate(all="ignore"):  # what overflows is close to nothing
-        if right.ndim == 2 and are_close(yours.reshape(right.shape[::-1]).T, right):
+    with np.errstate(all="ignore"):  # what overflows is not right
+        if right.ndim == 2 and are_right(yours.reshape(right.T.shape).T):
             return "Your values are those of the transposed matrix."
-        factor = np.sum(yours * right) / np.sum(right**2)
-        is_multiple = np.isfinite(factor) and are_close(yours, factor * right)
-    if not is_multiple or abs(factor - 1) < 1e-5:
-        return ""
-    if abs(factor + 1) < 1e-5:
-        return "Your values have the opposite sign."
-    means = [name for name, size in sizes.items() if abs(factor * size - 1) < 1e-5]
-    mean = f", 1 / {means[0]}, as if a mean were taken, not a sum" if means else ""
-    return f"Your values are the right ones times {factor:.6g}{mean}."
+        largest = np.abs(right).argmax()
+        factor = yours.flat[largest] / right.flat[largest]
+        if not are_right(yours / factor) or abs(factor - 1) < 1e-5:
+            return ""
+    notes = {1 / size: f", 1 / {name}, as if a mean were taken" for name, size in sizes.items()}
+    notes[-1] = ", so they have the opposite sign"
+    note = [note for known, note in notes.items() if abs(factor - known) < 1e-5 * abs(known)]
+    return f"Your values are the right ones times {factor:.6g}{''.join(note)}."
 
 
 def draw_map(is_right, rows, N):
@@ -264,167 +277,109 @@ def draw_map(is_right, rows, N):
     return lines
 
 
-def explain(problem, name, values, earlier=None):
-    """Why values are wrong, in several lines; empty if they are right.
-
-    values: an array, or an exception that stands for it. earlier: values for another problem.
-    """
-    if isinstance(values, Exception):
-        return str(values)
-    yours, right, is_right = compare(problem, name, values)
+def explain(problem, name, earlier=None):
+    """Why the values of an array are wrong; "" if they are right. earlier: for other arguments."""
+    values = problem.values[name]
+    if isinstance(values, str):
+        return values
+    yours, right, is_right = compare(problem, name)
     if is_right.all():
         return ""
     worst = np.unravel_index(np.abs(yours - right).argmax(), right.shape)
     place = f"Entry {[*map(int, worst)]}" if problem.rows else "Along a random direction"
-    lines = [
-        f"{name} is wrong.",
-        f"{place}: yours {yours[worst] + 0.0:.8g}, finite difference {right[worst] + 0.0:.8g}.",
-    ]
+    measured = f"{place}: yours {yours[worst]:.8g}, finite difference {right[worst] + 0.0:.8g}."
+    lines = [f"{name} is wrong.", measured, relation(yours, right, problem.sizes)]
     if values.any() and np.array_equal(values, earlier):
-        lines.append("Your values stay the same when all the arguments change.")
-    elif hint := relation(yours, right, problem.sizes):
-        lines.append(hint)
+        lines[2] = "Your values stay the same when all the arguments change."
     if problem.rows:
-        lines += draw_map(is_right, problem.rows[name], problem.sizes.get("N", 1))
-    return "\n".join(lines)
-
-
-# Asking a student's function, and judging the answer
-
-
-def frozen(array):
-    """The array, read-only, so that a change in place stops at the student's own line."""
-    array.flags.writeable = False
-    return array
-
-
-def call(name, function, *arguments):
-    """A copy of function(*arguments); raises `GradientCheckError` if it is missing or fails."""
-    if function is None:
-        raise GradientCheckError(
-            f"The model has no method {name}.\nRun the cell that defines it, and then this one. "
-            "Do so again whenever you have run the cell of `class Model`."
-        )
-    try:
-        return copy.deepcopy(function(*arguments))
-    except NotImplementedError:
-        text = f"{name} is not written yet. Write it, run its cell, and then this one."
-        raise GradientCheckError(text) from None
-    except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)[1:2]  # the line of the function itself
-        where = "".join(f" in line {frame.lineno}:\n    {frame.line}" for frame in frames)
-        text = f"{name} stops{where}\n{type(error).__name__}: {error}"
-        if "read-only" in str(error):
-            text += "\nThe caller still needs this array: write the result into a new one."
-        raise GradientCheckError(text) from error
-
-
-def answers(problem):
-    """Arrays by name that can be compared, or exceptions that say why there is none."""
-    try:
-        found = problem.ask()
-    except GradientCheckError as error:
-        return dict.fromkeys(problem.points, error)
-    for name, point in problem.points.items():
-        array = found[name]
-        fits = type(array) is np.ndarray and (array.dtype, array.shape) == (np.float64, point.shape)
-        if not fits or not np.isfinite(array).all():
-            expected = f"finite float64, shape {point.shape}"
-            text = f"{name} is wrong: found {describe(array)}; expected {expected}."
-            found[name] = GradientCheckError(text)
-    return found
+        lines += draw_map(is_right, problem.rows.get(name, [""]), problem.sizes.get("N", 1))
+    return "\n".join(filter(None, lines))
 
 
 def remark_on_loops(function):
     """A remark on the first loop in the source of a function; empty if there is none."""
     try:
         lines, start = inspect.getsourcelines(function)
-        tokens = [*tokenize.generate_tokens(iter(lines).__next__)]
-    except (OSError, TypeError, SyntaxError, tokenize.TokenError):  # no cell or file has it
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):  # no cell or file has it
         return ""
-    for token in tokens:
-        if token.type == tokenize.NAME and token.string in ("for", "while"):
-            where = f"line {start + token.start[0] - 1} has a loop:\n    {token.line.strip()}"
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.For, ast.While, ast.comprehension)):
+            number = getattr(node, "target", node).lineno
+            where = f"line {start + number - 1} has a loop:\n    {lines[number - 1].strip()}"
             return f"Remark: {where}\nOver examples, words or units NumPy needs none."
     return ""
 
 
+# Judging
+
 HIDDEN = "the derivative with respect to the inputs of the hidden units"
-BETWEEN = {(name,): f"{HIDDEN} and {name}" for name in PARAMETERS[2:]}  # by all that is wrong
-BETWEEN[PARAMETERS[2:]] = f"loss_derivative and {HIDDEN}"
+IS_NUMBER = "Is a size written as a number?"
+SIZES = f"Remark: right at these sizes only. {IS_NUMBER} On a small problem\n"
 
 
-def judge(title, other, small, full):
-    """Print a row for each array that a function returns; the message if one is wrong, or "".
+def judge(functions, problems):
+    """Print a row for each array; raise `GradientCheckError` if one is wrong, or print remarks.
 
-    other, small, full: two small random problems and one of the size of the assignment. The other
-    comes first, so that what keeps results of earlier calls is never right by chance.
+    functions: those of the student. problems: by title, two small random ones and one of the size
+    of the assignment. With the first, what keeps results of earlier calls is not right by chance.
     """
-    earlier, values, values_full = answers(other), answers(small), answers(full)
-    wrong, remark = {}, remark_on_loops(full.function)
-    print(title)
-    for name, point in full.points.items():
-        text = explain(small, name, values[name], earlier[name])
-        text_full = explain(full, name, values_full[name])
-        if isinstance(values[name], Exception) and not text_full:
-            remark = "Remark: right at these sizes only. Is one of them written as a number? On a "
-            remark, text = f"{remark}smaller problem\n{text}", ""
-        elif isinstance(values[name], Exception):
-            text = text_full
-        elif text and not text_full:
-            text += "\nAt the assignment's size it is right. Is a size written as a number?"
-        elif text_full and not text:
-            text = f"{text_full}\nOn a small problem of other sizes it is right."
-        if text:
-            wrong[name] = text
-        print(f"  {name:<24}{point.shape!s:<14}{'WRONG' if text else 'right'}")
-    if not wrong:
-        print(remark, end="\n" if remark else "")
-        return ""
-    first, *others = wrong
-    if tuple(wrong) in BETWEEN and isinstance(values_full[first], np.ndarray):
-        wrong[first] += f"\nAll before it is right, so look between\n{BETWEEN[tuple(wrong)]}."
-    also = [name for name in others if wrong[name] != wrong[first]]
-    return wrong[first] + (f"\nAlso wrong: {', '.join(also)}." if also else "")
-
-
-def raise_first(*messages):
-    """Raise `GradientCheckError` with the first message and the first lines of the others."""
-    if found := [message for message in messages if message]:
-        raise GradientCheckError("\n".join([found[0], *(m.splitlines()[0] for m in found[1:])]))
+    messages, remarks = [], [remark_on_loops(function) for function in functions]
+    for title, (other, small, full) in problems.items():
+        print(title)
+        wrong = {}
+        for name, point in full.points.items():
+            text, text_full = explain(small, name, other.values[name]), explain(full, name)
+            if isinstance(small.values[name], str):
+                if not text_full:
+                    remarks.append(SIZES + text)
+                text = text_full
+            elif text and not text_full:
+                text += f"\nAt the assignment's size it is right. {IS_NUMBER}"
+            elif text_full and not text:
+                text = f"{text_full}\nOn a small problem of other sizes it is right."
+            if text:
+                wrong[name] = text
+            print(f"  {name:<24}{point.shape!s:<14}{'WRONG' if text else 'right'}")
+        first = next(iter(wrong), "")
+        if first in PARAMETERS[2:]:  # the arrays that depend on the hidden units
+            places = ("loss_derivative", HIDDEN) if len(wrong) == 3 else (HIDDEN, first)
+            wrong[first] += f"\nAll before it is right, so look between\n{' and '.join(places)}."
+        messages += wrong.values()
+    if messages:
+        raise GradientCheckError(messages[0])
+    for remark in filter(None, dict.fromkeys(remarks)):
+        print(remark)
 
 
 # GLoVe
 
 
-def glove_problem(loss_GLoVe, grad_GLoVe, is_symmetric, V, d, seed, is_small):
+def glove_problem(loss_GLoVe, grad_GLoVe, is_symmetric, V, d, seed, rows=None):
     """A `Problem` of random arguments in one of the two models."""
-    names = ("grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde")
+    columns = {"grad_W": d, "grad_W_tilde": d, "grad_b": 1, "grad_b_tilde": 1}
     random = np.random.RandomState(seed)
-    points = {name: frozen(random.randn(V, n)) for name, n in zip(names, (d, d, 1, 1))}
-    log_co_occurrence = frozen(random.randn(V, V))
+    points = {name: random.randn(V, n) for name, n in columns.items()}
+    log_co_occurrence = random.randn(V, V)
     if is_symmetric:
         del points["grad_W_tilde"], points["grad_b_tilde"]
 
     def arguments(points):
-        return *map(points.get, names), log_co_occurrence
+        return *map(points.get, columns), log_co_occurrence
 
     def loss(name, array):
         return float(loss_GLoVe(*arguments(points | {name: array})))
 
-    def ask():
-        given = ", given None for W_tilde and b_tilde," if is_symmetric else ""
-        result = call(f"grad_GLoVe{given}", grad_GLoVe, *arguments(points))
+    def by_name(result):
         is_right = isinstance(result, (tuple, list)) and len(result) == 4
-        if not is_right or any(x is not None for x, k in zip(result, names) if k not in points):
-            expected = [name if name in points else "None" for name in names]
-            text = f"returns {describe(result)}; expected 4: {', '.join(expected)}."
-            raise GradientCheckError(f"grad_GLoVe{given} {text}")
-        return dict(zip(names, result))
+        found = dict(zip(columns, result)) if is_right else {}
+        if not is_right or any(found[name] is not None for name in columns if name not in points):
+            expected = ", ".join(name if name in points else "None" for name in columns)
+            return f"grad_GLoVe returns {describe(result)}; expected 4: {expected}."
+        return found
 
-    rows = {name: [f"word {i}" for i in range(V)] if "W" in name else [""] for name in points}
-    sizes = {"V": V, "(V V)": V * V}
-    return Problem(grad_GLoVe, ask, points, loss, sizes, rows if is_small else None)
+    values = ask(grad_GLoVe, "grad_GLoVe", arguments(points), points, by_name)
+    return Problem(values, points, loss, {"V": V, "(V V)": V * V}, rows)
 
 
 def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=251):
@@ -434,128 +389,102 @@ def check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=251):
     log_co_occurrence (V, V), all float64. One returns the loss, the other the gradients of the
     first four, None where the argument is None. Raises `GradientCheckError`.
     """
-    messages = []
-    for model in ("asymmetric", "symmetric"):
-        problem = functools.partial(glove_problem, loss_GLoVe, grad_GLoVe, model == "symmetric")
-        other, small = problem(9, 4, SEED + 1, True), problem(9, 4, SEED, True)
-        full = problem(vocab_size, 16, SEED, False)
-        message = judge(f"grad_GLoVe, {model} model", other, small, full)
-        messages.append(message and f"{model} model: {message}")
-    raise_first(*messages)
+    problems, rows = {}, dict.fromkeys(("grad_W", "grad_W_tilde"), [f"word {i}" for i in range(9)])
+    for is_symmetric in (False, True):
+        model = "symmetric model, no W_tilde and b_tilde" if is_symmetric else "asymmetric model"
+        make = functools.partial(glove_problem, loss_GLoVe, grad_GLoVe, is_symmetric)
+        small = [make(9, 4, seed, rows) for seed in (SEED + 1, SEED)]
+        problems[f"grad_GLoVe, {model}"] = [*small, make(vocab_size, 16, SEED)]
+    judge([grad_GLoVe], problems)
 
 
 # The network
 
 
-class Batch:
-    """A masked batch and what a model computes for it, all of it read-only."""
+def network_problem(model, params, vocab, words, mask, seed, rows=None, is_chain=False):
+    """The `Problem` of `compute_loss_derivative` and `back_propagate` for a masked batch.
 
-    def __init__(self, model, params, vocab, words, mask, seed, rows=None):
-        (B, N), V = words.shape, len(vocab)
-        self.params = {name: frozen(np.array(params[name], np.float64)) for name in PARAMETERS}
-        self.model = type(model)(type(model.params)(**self.params), list(vocab))
-        self.words, self.mask = words.astype(int), mask.astype(int)
-        self.seed, self.rows = seed, rows
-        self.inputs = frozen(self.words * (1 - self.mask))  # (B, N), 0 at the hidden words
-        self.targets = frozen(self.model.indicator_matrix(self.words * self.mask))  # (B, N V)
-        self.target_mask = frozen(self.mask[:, :, np.newaxis].astype(np.float64))  # (B, N, 1)
-        self.activations = self.model.compute_activations(self.inputs)
-        for layer in vars(self.activations).values():
-            frozen(layer)
-        self.y = self.activations.output_layer  # (B, N V)
-        self.sizes = {"B": B, "N": N, "(B N)": B * N, "V": V}
-
-
-def loss_derivative_problem(batch):
-    """The `Problem` of `compute_loss_derivative`: the cross-entropy as a function of z."""
-    function = getattr(batch.model, "compute_loss_derivative", None)
-
-    def ask():
-        arguments = batch.y, batch.targets, batch.target_mask
-        return {"loss_derivative": call("compute_loss_derivative", function, *arguments)}
-
-    def loss(_, z):
-        chunks = z.reshape(*batch.mask.shape, -1)
-        log_y = chunks - np.log(np.exp(chunks).sum(axis=2, keepdims=True))
-        return -np.sum(batch.targets * log_y.reshape(z.shape))
-
-    points = {"loss_derivative": np.log(np.maximum(batch.y, TINY))}  # its softmax is y
-    return Problem(function, ask, points, loss, batch.sizes, batch.rows)
-
-
-def back_propagate_problem(batch, C=None):
-    """The `Problem` of `back_propagate`, given C (B, N V), or a random C, as loss_derivative.
-
-    If rows of C sum to 0 in the chunk of the masked position and are 0 elsewhere, the derivative
-    of sum(C * log y) with respect to z is C itself. That sum is the loss.
+    The loss of the former is the cross-entropy as a function of z, the inputs of the softmax. The
+    latter is given a random C as loss_derivative: that of the loss sum(C * z). In a chain it is
+    given what the former returned.
     """
-    model, function = batch.model, getattr(batch.model, "back_propagate", None)
-    if C is None:
-        possible = batch.target_mask * (batch.y.reshape(*batch.mask.shape, -1) > TINY)
-        C = possible * np.random.RandomState(batch.seed).normal(0, 3, possible.shape)
-        C -= possible * C.sum(axis=2, keepdims=True) / possible.sum(axis=2, keepdims=True).clip(1)
-        C = C.reshape(batch.y.shape)
+    (B, N), V, mask = words.shape, len(vocab), mask.astype(int)
+    if mask.shape != words.shape or words.min() < 1 or (mask.sum(axis=1) != 1).any():
+        raise ValueError("Expected whole windows of words, and a mask with a single 1 in a row.")
 
-    def ask():
-        gradient = call("back_propagate", function, batch.inputs, batch.activations, frozen(C))
-        if not isinstance(gradient, type(model.params)):
-            text = f"back_propagate returns {describe(gradient)}; expected Params."
-            raise GradientCheckError(text)
-        return {name: getattr(gradient, name, None) for name in PARAMETERS}
+    def model_with(params):
+        return type(model)(type(model.params)(**params), list(vocab))
 
     def loss(name, array):
-        params = type(model.params)(**(vars(model.params) | {name: array}))
-        y = type(model)(params, model.vocab).compute_activations(batch.inputs).output_layer
-        return np.sum(C * np.log(np.maximum(y, TINY)))
+        if name == "loss_derivative":
+            z = array.reshape(B, N, V)
+            log_y = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
+            return -np.sum(targets * log_y.reshape(array.shape))
+        changed = model_with(params | {name: array})
+        hidden, weights = changed.compute_activations(inputs).hidden_layer, changed.params
+        return np.sum(C * (hidden @ weights.hid_to_output_weights.T + weights.output_bias))
 
-    return Problem(function, ask, batch.params, loss, batch.sizes, batch.rows)
+    def by_name(gradient):
+        if not isinstance(gradient, type(own.params)):
+            return f"back_propagate returns {describe(gradient)}; expected Params."
+        now = vars(own.params) | vars(activations)
+        if replaced := [name for name in held if now[name] is not held[name]]:
+            return f"back_propagate replaces {replaced[0]}, which the caller still needs."
+        return {name: getattr(gradient, name, None) for name in PARAMETERS}
+
+    params = {name: np.array(params[name], np.float64) for name in PARAMETERS}
+    own, inputs = model_with(params), words * (1 - mask)
+    targets, target_mask = own.indicator_matrix(words * mask), mask[:, :, np.newaxis] * 1.0
+    activations = own.compute_activations(inputs)
+    held, y = params | vars(activations), activations.output_layer
+    for array in held.values():
+        array.setflags(write=False)
+    point = {"loss_derivative": np.log(y + 1e-200)}  # its softmax is y
+    name, given = "compute_loss_derivative", (y, targets, target_mask)
+    function = getattr(own, name, None)
+    values = ask(function, name, given, point, lambda array: {"loss_derivative": array})
+    C = (target_mask * np.random.RandomState(seed).randn(B, N, V)).reshape(y.shape)
+    if is_chain:
+        C = values["loss_derivative"]
+    name, given = "back_propagate", (inputs, activations, C)
+    values |= ask(getattr(own, name, None), name, given, params, by_name)
+    return Problem(values, point | params, loss, {"B": B, "N": N, "(B N)": B * N, "V": V}, rows)
 
 
-def small_batch(model, seed):
-    """A random `Batch` in which no two sizes are equal; the last word does not occur."""
+def small_problem(model, seed):
+    """One of a random batch in which no two sizes are equal; the last word does not occur."""
     random, (B, N, V, D, H) = np.random.RandomState(seed), (8, 3, 9, 4, 7)
     params = {name: random.randn(*shape) for name, shape in parameter_shapes(N, V, D, H).items()}
     words, mask = random.randint(1, V - 1, (B, N)), np.eye(N, dtype=int)[np.arange(B) % N]
-    words[0] = words[0, 0]  # a word several times in a window
     inputs = words * (1 - mask)
     units, counts = [f"unit {i}" for i in range(H)], np.bincount(inputs.ravel(), minlength=V)
     rows = {
         "loss_derivative": [" ".join(window) for window in np.array(SMALL_VOCAB)[inputs]],
-        "output_bias": [""],
         "hid_to_output_weights": units,
-        "hid_bias": [""],
         "embed_to_hid_weights": units,
         "word_embedding_weights": [f"{word}, {n} times" for word, n in zip(SMALL_VOCAB, counts)],
     }
-    return Batch(model, params, SMALL_VOCAB, words, mask, seed, rows)
+    return network_problem(model, params, SMALL_VOCAB, words, mask, seed, rows)
 
 
-def given_batch(model, inputs, mask):
-    """The `Batch` of the arguments of `check_gradients`; raises `ValueError` if they do not fit."""
-    V = len(model.vocab)
-    fits = inputs.shape == mask.shape and inputs.min() >= 1 and inputs.max() < V
-    if not fits or (mask.sum(axis=1) != 1).any():
-        raise ValueError(
-            f"Expected whole windows of words from 1 to {V - 1}, and a mask with a single 1 a row; "
-            f"found inputs: {describe(inputs)}; mask: {describe(mask)}."
-        )
-    return Batch(model, vars(model.params), model.vocab, inputs, mask, SEED)
+def network_problems(model, inputs, mask):
+    """Two small ones, and one near the arguments.
 
-
-def batches(model, inputs, mask):
-    """Two small ones, and one near the arguments that no variable of the notebook is equal to."""
-    given, random = given_batch(model, inputs, mask), np.random.RandomState(SEED)
+    It has a window more, so that no variable of the notebook can take the place of an argument.
+    """
+    random, rows = np.random.RandomState(SEED), np.arange(-1, len(inputs))
     params = {k: a * random.uniform(0.9, 1.1, a.shape) for k, a in vars(model.params).items()}
-    rows = np.arange(-1, len(inputs))  # the last window twice
-    words, mask = given.words[rows], np.roll(given.mask[rows], 1, axis=1)
-    full = Batch(model, params, model.vocab, words, mask, SEED)
-    return small_batch(model, SEED + 1), small_batch(model, SEED), full
+    small = [small_problem(model, seed) for seed in (SEED + 1, SEED)]
+    full = network_problem(model, params, model.vocab, inputs[rows], mask[rows], SEED)
+    return *small, full
 
 
 def check_loss_derivative(model, inputs, mask):
     """Check `model.compute_loss_derivative` alone; otherwise like `check_gradients`."""
-    problems = map(loss_derivative_problem, batches(model, inputs, mask))
-    raise_first(judge("compute_loss_derivative", *problems))
+    problems = network_problems(model, inputs, mask)
+    for problem in problems:
+        problem.points = {"loss_derivative": problem.points["loss_derivative"]}
+    judge([getattr(model, "compute_loss_derivative", None)], {"compute_loss_derivative": problems})
 
 
 def check_gradients(model, inputs, mask):
@@ -565,10 +494,10 @@ def check_gradients(model, inputs, mask):
     windows of words 1 to V - 1. mask: integers or booleans (B, N), a single 1 a row, at the word to
     hide. Raises `GradientCheckError`, or `ValueError` for arguments that do not fit.
     """
-    three = batches(model, inputs, mask)
-    derivative = judge("compute_loss_derivative", *map(loss_derivative_problem, three))
-    title = "back_propagate, from a random loss_derivative"
-    raise_first(derivative, judge(title, *map(back_propagate_problem, three)))
+    names = "compute_loss_derivative", "back_propagate"
+    title = f"{names[0]}, and {names[1]} of a random loss_derivative"
+    problems = {title: network_problems(model, inputs, mask)}
+    judge([getattr(model, name, None) for name in names], problems)
 
 
 # Printing
@@ -580,41 +509,32 @@ def print_gradients(model, inputs, mask):
     Arguments and errors as for `check_gradients`. The batch and the activations decide which
     entries are printed, the gradients do not. What is missing is said after the rest is printed.
     """
-    batch = given_batch(model, inputs, mask)
-    values = answers(loss_derivative_problem(batch))
-    if isinstance(values["loss_derivative"], np.ndarray):
-        values |= answers(back_propagate_problem(batch, values["loss_derivative"].copy()))
-    for name, index in entries_to_print(batch):
-        if isinstance(values.get(name), np.ndarray):
-            value = values[name][index] + 0.0  # never -0
+    params, masked = vars(model.params), inputs * (1 - mask.astype(int))
+    problem = network_problem(model, params, model.vocab, inputs, mask, SEED, is_chain=True)
+    hidden_layer = model.compute_activations(masked).hidden_layer
+    for name, index in entries_to_print(inputs, masked, model.params, hidden_layer):
+        if not isinstance(problem.values[name], str):
+            value = problem.values[name][index] + 0.0  # never -0
             print(f"{name}[{', '.join(map(str, index))}] {value:.6e}")
-    for value in values.values():
-        if isinstance(value, Exception):
-            raise value
+    for value in problem.values.values():
+        if isinstance(value, str):
+            raise GradientCheckError(value)
 
 
-def entries_to_print(batch):
+def entries_to_print(words, masked, params, hidden_layer):
     """Pairs (name, index), such that a mistake in any formula changes one of the entries."""
+    (V, D), N = params.word_embedding_weights.shape, words.shape[1]
+    positions = list((masked == 0).argmax(axis=1))
+    units = np.abs(hidden_layer - 0.5).mean(axis=0).argsort()  # the least saturated first
     entries = {name: [] for name in ("loss_derivative", *PARAMETERS)}
-    N, V, D = batch.mask.shape[1], *batch.params["word_embedding_weights"].shape
-    words = [0]  # [MASK]
-    for n in np.flatnonzero(batch.mask.any(axis=0)):
-        row = batch.mask[:, n].argmax()  # the first window in which position n is masked
-        target, unmasked = batch.words[row, n], (n + 1) % N
-        other = (batch.y[row].reshape(N, V)[n] * (np.arange(V) != target)).argmax()
-        unit = np.abs(batch.activations.hidden_layer[row] - 0.5).argmin()  # far from saturation
-        columns = n * V + target, n * V + other, unmasked * V + batch.words[row, unmasked]
-        entries["loss_derivative"] += [(row, column) for column in columns]
-        entries["output_bias"] += [(columns[0],)]
-        entries["hid_to_output_weights"] += [(columns[0], unit)]
+    for n in sorted(set(positions)):
+        i = positions.index(n)  # the first window in which position n is masked
+        unit, column, shown = units[n % len(units)], n * V + words[i, n], (n + 1) % N
+        entries["loss_derivative"] += [(i, column), (i, n * V), (i, shown * V + words[i, shown])]
+        entries["output_bias"] += [(column,)]
+        entries["hid_to_output_weights"] += [(column, unit)]
         entries["hid_bias"] += [(unit,)]
         entries["embed_to_hid_weights"] += [(unit, n * D + n % D)]
-        seen = np.bincount(batch.inputs[:, n], minlength=V)
-        words += [1 + seen[1:].argmax()]  # the most frequent word of the position
-    seen = np.bincount(batch.inputs.flat, minlength=V)
-    there = np.bincount(batch.words.flat, minlength=V)
-    there[0] = seen[0]
-    for which in (seen == 1, (seen == 0) & (there > 0), there == 0):  # once, hidden only, never
-        words += [which.argmax()] if which.any() else []
-    entries["word_embedding_weights"] = [(word, i % D) for i, word in enumerate(words)]
+    frequent = np.argsort(-np.bincount(masked.ravel()), kind="stable")[: 2 * N]
+    entries["word_embedding_weights"] = [(word, k % D) for k, word in enumerate(frequent)]
     return [(name, index) for name, indices in entries.items() for index in indices]

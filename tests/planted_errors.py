@@ -16,7 +16,7 @@ from right_implementations import Model, Params
 PLANTED = []
 GLOBALS = {}  # what a notebook leaves around: model, inputs, mask and more; each test fills it
 FUNCTIONS = ("grad_GLoVe", "compute_loss_derivative", "back_propagate")
-SIGN, ZERO, UNCHANGED = "have the opposite sign", "are all 0", "stay the same when"
+SIGN, ZERO, UNCHANGED = "so they have the opposite sign", "are all 0", "stay the same when"
 TWICE, HALF, TRANSPOSED = r"ones times 2\.", r"ones times 0\.5\.", "of the transposed matrix"
 MEAN = "1 / {}, as if a mean"
 READ_ONLY = "read-only\nThe caller still needs this array"
@@ -234,7 +234,7 @@ plant(
         "W in grad_W": (lambda E, U, T: {0: 2 * E @ U}, None),
         "grad_W and grad_W_tilde exchanged": (
             lambda E, U, T: {0: 2 * E.T @ U, 1: 2 * E @ T},
-            "Also wrong: grad_W_tilde",
+            "grad_W is wrong",
         ),
         "both terms of the symmetric model": (lambda E, U, T: {0: 2 * (E + E.T) @ T}, None),
         "axis of grad_b": (lambda E, U, T: {2: 2 * E.sum(axis=0)[:, None]}, None),
@@ -322,7 +322,7 @@ plant(
         "updated in place": (w_updated_in_place, rf"W -= 0.01(.|\n)*{READ_ONLY}"),
         "no branch for None": (
             no_branch_for_none,
-            "symmetric model: .* given None for W_tilde and b_tilde, stops in line(.|\n)*NoneType",
+            "grad_GLoVe stops in line(.|\n)*NoneType",
         ),
         "not written": (not_written, "grad_GLoVe is not written yet"),
     },
@@ -660,7 +660,16 @@ plant(
         "derivative changed": (statement("d /= len(d)"), READ_ONLY, HIDDEN),
         "inputs changed": (statement("i += 1"), READ_ONLY, HIDDEN),
         "parameters updated": (statement("self.params.hid_bias -= 0.1"), READ_ONLY, HIDDEN),
-        "parameters replaced": (statement("self.params = gradient"), None, HIDDEN),
+        "parameters replaced": (
+            statement("self.params = gradient"),
+            "back_propagate replaces output_bias, which the caller still needs",
+            HIDDEN,
+        ),
+        "hidden layer replaced": (
+            statement("a.hidden_layer = a.hidden_layer / 2"),
+            "back_propagate replaces hidden_layer",
+            HIDDEN,
+        ),
     },
     afterwards,
 )
