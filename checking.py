@@ -201,7 +201,7 @@ def ask(function, name, arguments, points, by_name):
         if isinstance(array, np.ndarray):
             array.setflags(write=False)  # a change in place stops at the student's own line
     try:
-        found = by_name(copy.deepcopy(function(*arguments)))
+        found = by_name(copy.deepcopy(function(*arguments)))  # it may fill the same arrays again
     except NotImplementedError:
         found = f"{name} is not written yet. Write it, run its cell, and then this one."
     except Exception as error:
@@ -314,8 +314,7 @@ def remark_on_loops(function):
 # Judging
 
 HIDDEN = "the derivative with respect to the inputs of the hidden units"
-IS_NUMBER = "Is a size written as a number?"
-SIZES = f"Remark: right at these sizes only. {IS_NUMBER} On a small problem\n"
+NUMBER = "Is a size written as a number?"
 
 
 def judge(functions, problems):
@@ -330,12 +329,12 @@ def judge(functions, problems):
         wrong = {}
         for name, point in full.points.items():
             text, text_full = explain(small, name, other.values[name]), explain(full, name)
-            if isinstance(small.values[name], str):
+            if isinstance(small.values[name], str):  # nothing to compare: the other size decides
                 if not text_full:
-                    remarks.append(SIZES + text)
+                    remarks.append(f"Remark: right at these sizes only. {NUMBER} At others\n{text}")
                 text = text_full
             elif text and not text_full:
-                text += f"\nAt the assignment's size it is right. {IS_NUMBER}"
+                text += f"\nAt the assignment's size it is right. {NUMBER}"
             elif text_full and not text:
                 text = f"{text_full}\nOn a small problem of other sizes it is right."
             if text:
@@ -415,6 +414,15 @@ def network_problem(model, params, vocab, words, mask, seed, rows=None, is_chain
     def model_with(params):
         return type(model)(type(model.params)(**params), list(vocab))
 
+    params = {name: np.array(params[name], np.float64) for name in PARAMETERS}
+    own, inputs = model_with(params), words * (1 - mask)
+    targets, target_mask = own.indicator_matrix(words * mask), mask[:, :, np.newaxis] * 1.0
+    activations = own.compute_activations(inputs)
+    y, held = activations.output_layer, params | vars(activations)
+    for array in held.values():
+        array.setflags(write=False)
+    C = (target_mask * np.random.RandomState(seed).randn(B, N, V)).reshape(y.shape)
+
     def loss(name, array):
         if name == "loss_derivative":
             z = array.reshape(B, N, V)
@@ -432,23 +440,15 @@ def network_problem(model, params, vocab, words, mask, seed, rows=None, is_chain
             return f"back_propagate replaces {replaced[0]}, which the caller still needs."
         return {name: getattr(gradient, name, None) for name in PARAMETERS}
 
-    params = {name: np.array(params[name], np.float64) for name in PARAMETERS}
-    own, inputs = model_with(params), words * (1 - mask)
-    targets, target_mask = own.indicator_matrix(words * mask), mask[:, :, np.newaxis] * 1.0
-    activations = own.compute_activations(inputs)
-    held, y = params | vars(activations), activations.output_layer
-    for array in held.values():
-        array.setflags(write=False)
-    point = {"loss_derivative": np.log(y + 1e-200)}  # its softmax is y
+    z = {"loss_derivative": np.log(y + 1e-200)}  # its softmax is y
     name, given = "compute_loss_derivative", (y, targets, target_mask)
     function = getattr(own, name, None)
-    values = ask(function, name, given, point, lambda array: {"loss_derivative": array})
-    C = (target_mask * np.random.RandomState(seed).randn(B, N, V)).reshape(y.shape)
-    if is_chain:
-        C = values["loss_derivative"]
+    values = ask(function, name, given, z, lambda array: {"loss_derivative": array})
     name, given = "back_propagate", (inputs, activations, C)
+    if is_chain:
+        given = inputs, activations, values["loss_derivative"]
     values |= ask(getattr(own, name, None), name, given, params, by_name)
-    return Problem(values, point | params, loss, {"B": B, "N": N, "(B N)": B * N, "V": V}, rows)
+    return Problem(values, z | params, loss, {"B": B, "N": N, "(B N)": B * N, "V": V}, rows)
 
 
 def small_problem(model, seed):
@@ -468,14 +468,11 @@ def small_problem(model, seed):
 
 
 def network_problems(model, inputs, mask):
-    """Two small ones, and one near the arguments.
-
-    It has a window more, so that no variable of the notebook can take the place of an argument.
-    """
-    random, rows = np.random.RandomState(SEED), np.arange(-1, len(inputs))
+    """Two small ones, and one near the arguments, but equal to no variable of the notebook."""
+    random, windows = np.random.RandomState(SEED), np.arange(-1, len(inputs))  # the last one twice
     params = {k: a * random.uniform(0.9, 1.1, a.shape) for k, a in vars(model.params).items()}
     small = [small_problem(model, seed) for seed in (SEED + 1, SEED)]
-    full = network_problem(model, params, model.vocab, inputs[rows], mask[rows], SEED)
+    full = network_problem(model, params, model.vocab, inputs[windows], mask[windows], SEED)
     return *small, full
 
 
@@ -509,8 +506,8 @@ def print_gradients(model, inputs, mask):
     Arguments and errors as for `check_gradients`. The batch and the activations decide which
     entries are printed, the gradients do not. What is missing is said after the rest is printed.
     """
-    params, masked = vars(model.params), inputs * (1 - mask.astype(int))
-    problem = network_problem(model, params, model.vocab, inputs, mask, SEED, is_chain=True)
+    given = vars(model.params), model.vocab, inputs, mask, SEED
+    problem, masked = network_problem(model, *given, is_chain=True), inputs * (1 - mask.astype(int))
     hidden_layer = model.compute_activations(masked).hidden_layer
     for name, index in entries_to_print(inputs, masked, model.params, hidden_layer):
         if not isinstance(problem.values[name], str):
@@ -530,6 +527,7 @@ def entries_to_print(words, masked, params, hidden_layer):
     for n in sorted(set(positions)):
         i = positions.index(n)  # the first window in which position n is masked
         unit, column, shown = units[n % len(units)], n * V + words[i, n], (n + 1) % N
+        # the hidden word, another one, and one that is shown: 0, unless the mask is forgotten
         entries["loss_derivative"] += [(i, column), (i, n * V), (i, shown * V + words[i, shown])]
         entries["output_bias"] += [(column,)]
         entries["hid_to_output_weights"] += [(column, unit)]

@@ -376,7 +376,7 @@ def test_sizes_written_as_numbers_pass_with_a_remark(capsys):
     check(subclass(compute_loss_derivative=compute_loss_derivative))
     output = capsys.readouterr().out
     assert output.count("right\n") == 6
-    assert "Is a size written as a number? On a small problem\ncompute_loss_deriv" in output
+    assert "Is a size written as a number? At others\ncompute_loss_deriv" in output
     assert "cannot reshape array of size 216 into shape (4,30)" in output
 
     message = error_of(subclass(compute_loss_derivative=lambda *a: 2 * compute_loss_derivative(*a)))
