@@ -96,7 +96,7 @@ def load_dict(path, names):
         arrays = {name: np.atleast_1d(found[name]) for name in names}
     except Exception as error:  # damaged bytes can make an unpickler raise anything
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        found = f"in the folder {os.getcwd()} nothing that can be loaded ({reason})"
+        found = f"nothing that can be loaded ({reason}) by a notebook that runs in {os.getcwd()}"
         expect(False, path, found, f"a pickled dict of vocab, {', '.join(names)}")
     is_right = vocab[:1] == ["[MASK]"] and len(set(vocab)) == len(vocab)
     expect(is_right, f"{path}: vocab", describe(found["vocab"]), "different words, first [MASK]")

@@ -97,7 +97,6 @@ def with_entry(entry):
 DAMAGES = {
     "sign": (lambda a: -a, SIGN),
     "twice": (lambda a: 2 * a, TWICE),
-    "minus a quarter": (lambda a: -a / 4, "ones times -0.25"),
     "a little too much": (lambda a: a * 1.001, r"ones times 1\.001"),
     "scaled to length 1": (lambda a: a / np.linalg.norm(a), "ones times 0"),
     "zeros": (np.zeros_like, ZERO),
@@ -117,14 +116,9 @@ DAMAGES = {
         "found float32, shape .*; expected finite float64",
         HIDDEN,
     ),
-    "complex": (lambda a: a.astype(complex), "found complex128"),
     "a masked array": (np.ma.masked_invalid, "type MaskedArray"),
     "NaN": (lambda a: a * np.nan, "from nan to nan; expected finite"),
     "extra axis": (lambda a: a[np.newaxis], r"found float64, shape \(1, "),
-    "one row too few": (
-        lambda a: a[:-1],
-        "found float64, shape .*; expected finite float64, shape",
-    ),
 }
 DAMAGES_OF_FIRST = {
     "transposed shape": (lambda a: a.T, "found float64, shape .*; expected finite float64, shape"),
@@ -230,7 +224,6 @@ plant(
         "sign of grad_b_tilde": (lambda E, U, T: {3: -2 * E.sum(axis=0)[:, None]}, SIGN),
         "E transposed in grad_W": (lambda E, U, T: {0: 2 * E.T @ T}, None),
         "E not transposed in grad_W_tilde": (lambda E, U, T: {1: 2 * E @ U}, None),
-        "E transposed in grad_W, no factor 2": (lambda E, U, T: {0: E.T @ T}, None),
         "W in grad_W": (lambda E, U, T: {0: 2 * E @ U}, None),
         "grad_W and grad_W_tilde exchanged": (
             lambda E, U, T: {0: 2 * E.T @ U, 1: 2 * E @ T},
@@ -240,21 +233,14 @@ plant(
         "axis of grad_b": (lambda E, U, T: {2: 2 * E.sum(axis=0)[:, None]}, None),
         "mean in grad_b": (lambda E, U, T: {2: 2 * E.mean(axis=1)[:, None]}, MEAN.format("V")),
         "mean over all entries": (lambda E, U, T: {0: 2 * E @ T / E.size}, "V V., as if a mean"),
-        "sum over both axes": (lambda E, U, T: {2: 2 * np.full((len(E), 1), E.sum())}, None),
         "grad_b without its axis": (lambda E, U, T: {2: 2 * E.sum(axis=1)}, r"shape \(251,\)"),
-        "grad_b in place of grad_W": (
-            lambda E, U, T: {0: 2 * E.sum(axis=1)[:, None]},
-            r"shape \(251, 1\).*; expected .*shape \(251, 16\)",
-        ),
         "reshaped, not transposed": (
             lambda E, U, T: {0: 2 * (T.T @ E.T).reshape(U.shape)},
             TRANSPOSED,
         ),
         "diagonal left out": (lambda E, U, T: {0: 2 * (E - np.diag(np.diag(E))) @ T}, None),
-        "upper triangle only": (lambda E, U, T: {0: 2 * np.triu(E) @ T}, None),
         "squares of the residual": (lambda E, U, T: {0: 2 * E**2 @ T}, None),
         "grad_W_tilde zero": (lambda E, U, T: {1: np.zeros_like(T)}, ZERO),
-        "last column zero": (lambda E, U, T: {0: 2 * E @ T * (np.arange(len(T[0])) > 0)}, None),
         "weight decay": (lambda E, U, T: {0: 2 * E @ T + 0.01 * U}, None),
     },
     glove_with,
@@ -285,8 +271,6 @@ plant(
         "log X added": (lambda W, T, b, c, X: W @ T.T + b + c.T + X, None),
         "exp of log X": (lambda W, T, b, c, X: W @ T.T + b + c.T - np.exp(X / 9), None),
         "biases down the columns": (lambda W, T, b, c, X: W @ T.T + b + c - X, None),
-        "W with itself": (lambda W, T, b, c, X: W @ W.T + b + c.T - X, None),
-        "log X transposed": (lambda W, T, b, c, X: W @ T.T + b + c.T - X.T, None),
     },
     glove_of_residual,
 )
@@ -356,22 +340,14 @@ plant(
     {
         "no mask": (lambda y, t, m: y - t, None),
         "no target": (lambda y, t, m: y * m, None),
-        "no probability": (lambda y, t, m: -t, None),
         "target entries alone": (lambda y, t, m: (y - t) * t, None),
         "sum, not difference": (lambda y, t, m: y * m + t, None),
         "target minus probability": (lambda y, t, m: (t - y) * m, SIGN),
         "mean over the batch": (lambda y, t, m: (y - t) * m / len(y), MEAN.format("B")),
-        "mean over positions": (lambda y, t, m: (y - t) * m / y.shape[1], MEAN.format("N")),
         "mean over both": (lambda y, t, m: (y - t) * m / y[..., 0].size, "B N., as if a mean"),
         "mask of the next position": (lambda y, t, m: (y - t) * np.roll(m, 1, axis=1), None),
-        "mask inverted": (lambda y, t, m: (y - t) * (1 - m), None),
-        "mask of the first window": (lambda y, t, m: y * m[:1] - t, None),
         "mask tiled, not repeated": (
             lambda y, t, m: y * np.tile(m[:, :, 0], (1, y.shape[2])).reshape(y.shape) - t,
-            None,
-        ),
-        "axes exchanged": (
-            lambda y, t, m: (y - t).reshape(len(y), -1, m.shape[1]) * m.transpose(0, 2, 1),
             None,
         ),
         "probability over all positions": (
@@ -382,18 +358,11 @@ plant(
         "derivative with respect to y": (lambda y, t, m: -t / y, None),
         "derivative of a sigmoid": (lambda y, t, m: (y - t) * y * (1 - y) * m, None),
         "squared error": (lambda y, t, m: (y - t) ** 2 * m, None),
-        "logarithm": (lambda y, t, m: np.log(y) * m - t, None),
         "most likely word": (lambda y, t, m: ((y == y.max(2, keepdims=True)) - t) * m, None),
-        "the loss itself": (lambda y, t, m: -t * np.log(y), None),
         "one position twice": (lambda y, t, m: (y - t) * m * (1 + block_of(y, 1)), None),
         "first window only": (
             lambda y, t, m: (y - t) * m * (np.arange(len(y)) < 1)[:, None, None],
             None,
-        ),
-        "no first window": (
-            lambda y, t, m: (y - t) * m * (np.arange(len(y)) > 0)[:, None, None],
-            None,
-            HIDDEN,
         ),
         "words and positions exchanged": (lambda y, t, m: ((y - t) * m).transpose(0, 2, 1), None),
         "probabilities clipped": (lambda y, t, m: (np.clip(y, 0.01, 0.9) - t) * m, None),
@@ -501,8 +470,6 @@ STEP_ERRORS = {  # by name of the step that is replaced, and then of the mistake
     "output_bias": {
         "mean": (lambda p, i, a, d: d.mean(axis=0), MEAN.format("B")),
         "extra axis": (lambda p, i, a, d: d.sum(axis=0, keepdims=True), r"shape \(1, 120\)"),
-        "a number": (lambda p, i, a, d: d.sum(), "found a value of type float64"),
-        "of the first window": (lambda p, i, a, d: d[0], None),
         "shared by the positions": (
             lambda p, i, a, d: np.tile(d.sum(0).reshape(i.shape[1], -1).sum(0), i.shape[1]),
             None,
@@ -517,11 +484,6 @@ STEP_ERRORS = {  # by name of the step that is replaced, and then of the mistake
             TRANSPOSED,
         ),
         "with the slope": (lambda p, i, a, d: d.T @ (a.hidden_layer * (1 - a.hidden_layer)), None),
-        "of means": (lambda p, i, a, d: np.outer(d.sum(axis=0), a.hidden_layer.mean(axis=0)), None),
-        "with decay": (
-            lambda p, i, a, d: d.T @ a.hidden_layer + 0.01 * p.hid_to_output_weights,
-            None,
-        ),
     },
     "slope": {
         "forgotten": (lambda p, i, a, d: 1, ALL_BEHIND),
@@ -611,7 +573,6 @@ STEP_ERRORS = {  # by name of the step that is replaced, and then of the mistake
             ),
             None,
         ),
-        "one column zero": (blocks(lambda e, i: e * (np.arange(e.shape[2]) > 0)), None),
     },
 }
 for _step, _table in STEP_ERRORS.items():

@@ -133,19 +133,6 @@ def glove_by_einsum(W, W_tilde, b, b_tilde, log_co_occurrence):
     )
 
 
-def glove_by_ones(W, W_tilde, b, b_tilde, log_co_occurrence):
-    """Sums as products with a column of ones, a list as the result."""
-    ones = np.ones((len(W), 1))
-    is_symmetric = W_tilde is None
-    U, c = (W, b) if is_symmetric else (W_tilde, b_tilde)
-    residual = np.dot(W, U.T) + np.dot(b, ones.T) + np.dot(ones, c.T) - log_co_occurrence
-    first = [2 * np.dot(residual, U), 2 * np.dot(residual, ones)]
-    second = [2 * np.dot(residual.T, W), 2 * np.dot(residual.T, ones)]
-    if is_symmetric:
-        return [first[0] + second[0], None, first[1] + second[1], None]
-    return [first[0], second[0], first[1], second[1]]
-
-
 def glove_expanded(W, W_tilde, b, b_tilde, log_co_occurrence):
     """Never forms the residual: its four terms are multiplied out."""
     is_symmetric = W_tilde is None
@@ -202,7 +189,6 @@ def glove_row_by_row(W, W_tilde, b, b_tilde, log_co_occurrence):
 GLOVE = [
     glove_in_loops,
     glove_by_einsum,
-    glove_by_ones,
     glove_expanded,
     glove_in_place,
     glove_row_by_row,
@@ -228,10 +214,6 @@ def derivative_with_repeated_mask(self, y, t, m):
     return (y - t) * np.repeat(m[:, :, 0], len(self.vocab), axis=1)
 
 
-def derivative_with_kronecker_mask(self, y, t, m):
-    return np.kron(m[:, :, 0], np.ones((1, len(self.vocab)))) * (y - t)
-
-
 def derivative_with_negative_zeros(self, y, t, m):
     derivative = (y - t) * np.repeat(m[:, :, 0], len(self.vocab), axis=1)
     return np.where(derivative == 0, -0.0, derivative)
@@ -240,18 +222,6 @@ def derivative_with_negative_zeros(self, y, t, m):
 def derivative_by_where(self, y, t, m):
     chunks = (y - t).reshape(len(m), m.shape[1], -1)
     return np.where(m, chunks, 0.0).reshape(len(y), -1)
-
-
-def derivative_by_indexing(self, y, t, m):
-    chunks = np.zeros((*m.shape[:2], len(self.vocab)))
-    rows, positions = np.nonzero(m[:, :, 0])
-    chunks[rows, positions] = (y - t).reshape(chunks.shape)[rows, positions]
-    return chunks.reshape(y.shape)
-
-
-def derivative_by_einsum(self, y, t, m):
-    shape = (*m.shape[:2], -1)
-    return np.einsum("bnv,bnk->bnv", (y - t).reshape(shape), m).reshape(y.shape)
 
 
 def derivative_on_a_copy(self, y, t, m):
@@ -279,11 +249,8 @@ LOSS_DERIVATIVE = [
     Model.compute_loss_derivative,
     derivative_in_loops,
     derivative_with_repeated_mask,
-    derivative_with_kronecker_mask,
     derivative_with_negative_zeros,
     derivative_by_where,
-    derivative_by_indexing,
-    derivative_by_einsum,
     derivative_on_a_copy,
     derivative_of_extended_precision,
     derivative_in_a_buffer,
@@ -336,14 +303,6 @@ def back_by_indicator(self, i, a, d):
     return finished(self, i, a, d, lambda e: np.tensordot(one_hot, e, axes=((0, 1), (0, 1))))
 
 
-def back_by_indicator_of_each_position(self, i, a, d):
-    def word_embedding(e):
-        eye = np.eye(len(self.vocab))
-        return sum(eye[i[:, n]].T @ e[:, n] for n in range(i.shape[1]))
-
-    return finished(self, i, a, d, word_embedding)
-
-
 def back_by_bincount(self, i, a, d):
     def word_embedding(e):
         columns = e.reshape(-1, e.shape[2]).T
@@ -389,24 +348,6 @@ def back_by_einsum(self, i, a, d):
         np.einsum("bh->h", h),
         np.einsum("bo,bh->oh", d, a.hidden_layer),
         np.einsum("bo->o", d),
-    )
-
-
-def back_by_dot_and_ones(self, i, a, d):
-    ones = np.ones(len(i))
-    h = np.dot(d, self.params.hid_to_output_weights)
-    h = h * (a.hidden_layer - a.hidden_layer**2)
-    gradient = np.zeros(self.params.word_embedding_weights.shape)
-    e = np.dot(h, self.params.embed_to_hid_weights)
-    D = gradient.shape[1]
-    for n in range(i.shape[1]):
-        np.add.at(gradient, i[:, n], e[:, n * D : (n + 1) * D])
-    return Params(
-        gradient,
-        np.dot(a.embedding_layer.T, h).T,
-        np.dot(ones, h),
-        np.dot(a.hidden_layer.T, d).T,
-        np.dot(ones, d),
     )
 
 
@@ -481,12 +422,10 @@ BACK_PROPAGATE = [
     Model.back_propagate,
     back_in_loops,
     back_by_indicator,
-    back_by_indicator_of_each_position,
     back_by_bincount,
     back_by_sorting,
     back_by_words,
     back_by_einsum,
-    back_by_dot_and_ones,
     back_window_by_window,
     back_in_place,
     back_at_masked_positions,

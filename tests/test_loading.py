@@ -238,7 +238,7 @@ def test_a_file_that_is_not_there(name, tmp_path, monkeypatch):
     for load in (checking.load_data, checking.load_partially_trained):
         with pytest.raises(checking.DataFileError, match=re.escape(str(tmp_path))) as caught:
             load(name)
-        assert str(caught.value).startswith(f"{name}: found in the folder ")
+        assert str(caught.value).startswith(f"{name}: found nothing that can be loaded (")
 
 
 def test_every_truncation_gives_a_clear_error(path):
