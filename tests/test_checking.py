@@ -369,40 +369,38 @@ def test_an_exception_is_reported_with_its_line():
     )
 
 
-def test_sizes_written_as_numbers_pass_with_a_remark(capsys):
-    def compute_loss_derivative(self, y, t, m):
-        return ((y - t).reshape(-1, 4, 30) * m).reshape(-1, 120)
+RESULTS = {"right": lambda right: right, "wrong": lambda right: 2 * right, "fails": lambda right: 0}
+ON_SMALL = "Entry .*\n.* times 2\\.\nRight (.|\n)*{}$"
+ON_FULL = "Along a random direction: .*\n.* times 2\\.{}$"
+FAILS = "loss_derivative is wrong: found a value of type int; .*{}$"
+ONLY_SMALL = "\nOn a small problem of other sizes it is right."
+VERDICTS = {  # by the results on the small problem and at the size of the assignment
+    ("right", "right"): None,
+    ("right", "wrong"): ON_FULL.format(ONLY_SMALL),
+    ("right", "fails"): FAILS.format(ONLY_SMALL),
+    ("wrong", "right"): ON_SMALL.format("it is right. Is a size written as a number."),
+    ("wrong", "wrong"): ON_SMALL.format("[.x]"),
+    ("wrong", "fails"): ON_SMALL.format("[.x]"),
+    ("fails", "right"): None,
+    ("fails", "wrong"): ON_FULL.format(""),
+    ("fails", "fails"): FAILS.format(r"shape \(17, 120\)."),
+}
 
-    check(subclass(compute_loss_derivative=compute_loss_derivative))
-    output = capsys.readouterr().out
-    assert output.count("right\n") == 6
-    assert "Is a size written as a number? At others\ncompute_loss_deriv" in output
-    assert "cannot reshape array of size 216 into shape (4,30)" in output
 
-    message = error_of(subclass(compute_loss_derivative=lambda *a: 2 * compute_loss_derivative(*a)))
-    assert "Your values are the right ones times 2." in message
-    assert "Along a random direction: yours" in message and "Right (.)" not in message
-
-
-def test_wrong_values_on_the_small_problem_are_wrong():
+@pytest.mark.parametrize("small, full", VERDICTS)
+def test_verdict_on_results_at_both_sizes(small, full, capsys):
     def compute_loss_derivative(self, y, t, m):
         right = Model.compute_loss_derivative(self, y, t, m)
-        return right if y.shape[1] == 120 else 2 * right
+        return RESULTS[full if y.shape[1] == 120 else small](right)
 
-    message = error_of(subclass(compute_loss_derivative=compute_loss_derivative))
-    assert "Your values are the right ones times 2." in message
-    assert message.endswith("it is right. Is a size written as a number?")
-
-
-def test_what_is_right_on_the_small_problem_only_is_wrong():
-    for wrong in (lambda right: 2 * right, lambda right: right[:5], lambda right: right @ right):
-
-        def compute_loss_derivative(self, y, t, m, wrong=wrong):
-            right = Model.compute_loss_derivative(self, y, t, m)
-            return wrong(right) if y.shape[1] == 120 else right
-
-        message = error_of(subclass(compute_loss_derivative=compute_loss_derivative))
-        assert message.endswith("\nOn a small problem of other sizes it is right.")
+    model_class = subclass(compute_loss_derivative=compute_loss_derivative)
+    if VERDICTS[small, full]:
+        message = error_of(model_class, checking.check_loss_derivative)
+        assert re.search(VERDICTS[small, full], message), message
+    else:
+        check(model_class, function=checking.check_loss_derivative)
+        is_remarked = "Is a size written as a number? At others\n" in capsys.readouterr().out
+        assert is_remarked == (small == "fails")
 
 
 @pytest.mark.parametrize("name", ["derivative_in_loops", "back_by_words", "back_window_by_window"])
