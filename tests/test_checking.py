@@ -85,6 +85,15 @@ def test_step_follows_the_function(scale):
     assert abs(derivative - right) <= 10 * error <= 1e-6 * right
 
 
+@pytest.mark.parametrize("offset", [1e4, 1e6, 1e8])
+def test_error_is_known_where_rounding_is_most_of_it(offset):
+    for x in np.linspace(0, 3, 100):
+        derivative, error = checking.derivative_along(
+            lambda point: offset + np.sin(point[0]), np.array([x]), np.array([1.0])
+        )
+        assert abs(derivative - np.cos(x)) <= 10 * error
+
+
 def numbers(params):
     return [vars(params)[name] for name in vars(params)]
 
