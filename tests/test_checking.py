@@ -449,6 +449,14 @@ def test_a_loss_that_is_not_finite_passes_nothing():
     assert "The loss is not finite, so grad_W" in error_of_glove(GLOVE[1], lambda *_: np.nan)
 
 
+def test_a_remark_that_is_true_of_both_models_is_made_once(capsys):
+    def grad_GLoVe(W, *others):
+        return GLOVE[1](W.reshape(251, 16), *others)
+
+    checking.check_GLoVe_gradients(loss_GLoVe, grad_GLoVe)
+    assert capsys.readouterr().out.count("Remark: right at these sizes only.") == 1
+
+
 INPUTS, MASK = np.ones((3, 4), int), np.eye(4, dtype=int)[:3]
 
 
