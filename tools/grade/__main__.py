@@ -92,8 +92,6 @@ def grade_one(arguments):
     expect(submission.exists(), submission, "nothing there", "a submission")
     if not output.is_dir():
         require_writable(output)
-    if arguments.gradescope:  # should it be stopped, this is what remains
-        write_atomically(arguments.gradescope, results_json().encode())
     with grader_of(arguments) as grader:
         result = grade(submission, grader)
     write_result(output, result)

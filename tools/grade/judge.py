@@ -39,11 +39,11 @@ class Calls:
     """What a process sent of a function.
 
     values: by (number of the problem, tensor), an array, or a str that says what else was there.
-    errors: by number of the problem. ending: how the process ended, "" if the function did.
+    error: the first one. ending: how the process ended, "" if the function did not end it.
     """
 
     values: dict = field(default_factory=dict)
-    errors: dict = field(default_factory=dict)
+    error: str = ""
     has_changed: bool = False
     ending: str = ""
 
@@ -53,8 +53,7 @@ class Calls:
         if isinstance(name, str) and isinstance(number, int):
             value = array_in(payload) if kind == "" else str(kind)[:80]
             self.values.setdefault((number, name), value)
-        if header.get("error"):
-            self.errors.setdefault(str(number), str(header["error"])[:600])
+        self.error = self.error or str(header.get("error", ""))[:600]
         self.has_changed |= header.get("changed") is True
 
 
@@ -233,20 +232,14 @@ def grade_function(grade, function, calls, tensors, problem):
         if name == OTHERS:  # zeros alone earn nothing
             part *= at_size["", MASKED][0]
         add(grade, f"{name}, {model} model" if model else name, part * out_of, out_of, remark)
-    small = {str(n) for n, p in enumerate(problems_of(function)) if p.V is not None}
-    errors = [error for number, error in calls.errors.items() if number not in small]
-    if error := problem or calls.ending or next(iter(errors), ""):
+    if error := problem or calls.ending or calls.error:
         if "NotImplementedError" in error:
             error = f"is not written yet, at least in part ({error})"
         grade["remarks"].append(f"{function}: {error}")
-    of_size = {
-        name: None
-        for (model, name), found in at_size.items()
-        if found[0] == 1 and at_others[model, name][0] < 1
-    }
-    if of_size:
+    rigid = [key[1] for key in at_size if at_size[key][0] == 1 and at_others[key][0] < 1]
+    if rigid:
         text = "are right for the sizes of this assignment only, as numbers or global names"
-        grade["remarks"].append(f"{function}: {', '.join(of_size)} {text}")
+        grade["remarks"].append(f"{function}: {', '.join(dict.fromkeys(rigid))} {text}")
     if calls.has_changed and grade["marks"]:
         add(grade, "arguments unchanged", -CHANGED_COSTS, 0.0, "it changes an argument in place")
 
