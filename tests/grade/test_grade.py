@@ -445,6 +445,13 @@ def test_the_unpacked_zip_sets_itself_up_and_grades_as_the_grader_does(autograde
     assert found == case.deserved
 
 
+def test_it_grades_without_the_packages_of_the_reports():
+    code = "import sys, tools.grade.__main__; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "tools.grade.submission" in run.stdout
+    assert not {"jinja2", "latex2mathml", "markdown_it"} & set(run.stdout.split())
+
+
 # The command line
 
 

@@ -19,15 +19,20 @@ ANYTHING = "*"  # what a star import defines
 UNREADABLE = (SyntaxError, ValueError, MemoryError, RecursionError)  # for Python's own parser
 CHANGES = {"add", "append", "extend", "insert", "setdefault", "update"}  # methods of a table
 CELL_MAGIC = re.compile(r"\A\s*%%.*")
-LIBRARIES = {"autograd", "jax", "tensorflow", "torch"}  # they differentiate by themselves
-LOOPS = ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
-CALLS = dict.fromkeys(("compute_loss", "loss_GLoVe", "evaluate"), "calls") | dict.fromkeys(
-    (  # they call a function again and again
-        *("map", "filter", "reduce", "accumulate", "fromiter", "fromfunction", "frompyfunc"),
-        *("vectorize", "apply_along_axis", "apply_over_axes", "nditer", "ndenumerate", "ndindex"),
-    ),
-    "loops inside",
-)
+REMARKABLE = {  # by what a node of a syntax tree is, calls or imports
+    **dict.fromkeys(("For", "While", "ListComp", "SetComp", "DictComp", "GeneratorExp"), "loops"),
+    **{
+        name: f"loops inside {name}"
+        for name in (
+            *("map", "filter", "reduce", "accumulate", "fromiter", "fromfunction", "frompyfunc"),
+            *("vectorize", "apply_along_axis", "apply_over_axes"),
+            *("nditer", "ndenumerate", "ndindex"),
+        )
+    },
+    **{name: f"calls {name}" for name in ("compute_loss", "loss_GLoVe", "evaluate")},
+    # They differentiate by themselves.
+    **{name: f"imports {name}" for name in ("autograd", "jax", "tensorflow", "torch")},
+}
 
 
 @dataclass
@@ -172,18 +177,15 @@ def needed(statements, names):
 # What staff may want to look at
 
 
-def remarkable(node):
-    """What there is to see in a node of a syntax tree; "" if nothing."""
-    if isinstance(node, LOOPS):
-        return "loops"
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        modules = {alias.name for alias in node.names} | {getattr(node, "module", None) or ""}
-        used = sorted({module.partition(".")[0] for module in modules} & LIBRARIES)
-        return f"imports {used[0]}" if used else ""
-    if isinstance(node, ast.Call):
-        name = getattr(node.func, "id", getattr(node.func, "attr", ""))  # of f() or of x.f()
-        return f"{CALLS[name]} {name}" if name in CALLS else ""
-    return ""
+def names_of(node):
+    """What a node of a syntax tree calls or imports, and else its type."""
+    if isinstance(node, ast.Call):  # f() or x.f()
+        return [getattr(node.func, "id", getattr(node.func, "attr", ""))]
+    if isinstance(node, ast.ImportFrom):
+        return [(node.module or "").partition(".")[0]]
+    if isinstance(node, ast.Import):
+        return [alias.name.partition(".")[0] for alias in node.names]
+    return [type(node).__name__]
 
 
 def findings(statements, provided_lines):
@@ -196,7 +198,8 @@ def findings(statements, provided_lines):
         for node in ast.walk(statement.tree):
             number = getattr(node, "lineno", 0)
             line = "".join(statement.lines[number - 1 : number]).strip()
-            if line and line not in provided_lines and (what := remarkable(node)):
-                key = statement.place, number, what
-                found[key] = f"{what} in line {number} of {statement.place}: {line[:80]}"
-    return list(found.values())
+            if line and line not in provided_lines:
+                for what in filter(None, map(REMARKABLE.get, names_of(node))):
+                    text = f"{what} in line {number} of {statement.place}: {line[:80]}"
+                    found[text] = None  # once
+    return list(found)

@@ -145,32 +145,41 @@ def open_file(path):
     return os.fdopen(descriptor, "rb")
 
 
+def ask(path, grader, limits, **request):
+    """Start a process in the sandbox that reads a notebook.
+
+    Returns a dict with what it read, {} if it cannot be read, pairs (header, payload) that it sent
+    afterwards, how it ended, and why the notebook cannot be read, or "".
+    """
+    with open_file(path) as file:
+        request |= {"name": path.name}
+        lines, ending = run(grader.sandbox, grader.folder, file, request, limits)
+    first = lines[0][0] if lines else {}
+    failure = first.get("failed") or f"{path.name}: the process that read it {ending}"
+    failure = "" if "read" in first else str(failure)[:600]
+    return first.get("read", {}), lines[1:], ending, failure
+
+
 def run_functions(path, grader):
-    """What is in a notebook, Calls by function, and "" or why the notebook cannot be read.
+    """What is in a notebook, Calls by function, and why the notebook cannot be read, or "".
 
     A function that ends its process or does not end costs the others nothing: they are run in
     another process.
     """
-    found, calls, pending = None, {function: Calls() for function in FUNCTIONS}, [*FUNCTIONS]
-    limits = JUDGING
-    while pending:
-        request = {"task": "judge", "name": path.name, "functions": pending}
-        with open_file(path) as file:
-            lines, ending = run(grader.sandbox, grader.folder, file, request, limits)
-        first = lines[0][0] if lines else {}
-        if "read" not in first:
-            failure = first.get("failed") or f"{path.name}: the process that read it {ending}"
-            return NOTHING_READ, calls, str(failure)[:600]
-        found = found or first["read"]
-        for header, payload in lines[1:]:
+    calls = {function: Calls() for function in FUNCTIONS}
+    found, pending, limits, failure = {}, [*FUNCTIONS], JUDGING, ""
+    while pending and not failure:
+        read, lines, ending, failure = ask(path, grader, limits, task="judge", functions=pending)
+        found = found or read
+        for header, payload in lines:
             if header.get("function") in pending:
                 calls[header["function"]].add(header, payload)
         done = [function for function in pending if ({"done": function}, b"") in lines]
         pending = [function for function in pending if function not in done]
-        if pending and (ending or not done):
+        if pending and not failure and (ending or not done):
             calls[pending.pop(0)].ending = ending or "ended the Python process (exit code 0)"
             limits = LATER
-    return found, calls, ""
+    return NOTHING_READ | found, calls, failure
 
 
 def grade(path, grader):
@@ -246,13 +255,12 @@ def re_execute(path, found, grader):
 
     Compared is what comes out the same on another processor: printed gradients, cross-entropies.
     """
-    request = {"task": "re_execute", "name": path.name, "cell_seconds": grader.cell_seconds}
-    with open_file(path) as file:
-        lines, ending = run(grader.sandbox, grader.folder, file, request, WHOLE_NOTEBOOK)
-    first = lines[0][0] if lines else {}
-    if "read" not in first:
-        return [f"re-executed: {first.get('failed') or f'the process {ending}'}"]
-    fresh = first["read"]
+    seconds = grader.cell_seconds
+    fresh, _, _, failure = ask(
+        path, grader, WHOLE_NOTEBOOK, task="re_execute", cell_seconds=seconds
+    )
+    if failure:
+        return [f"re-executed: {failure}"]
     lines = [f"re-executed, {str(line)[:MAX_TEXT]}" for line in fresh["errors"][:20]]
     for kind, allowed in (("printed", 0.0), ("final", CROSS_ENTROPY)):
         lines += differences(found[kind], fresh[kind], allowed)
