@@ -27,7 +27,7 @@ from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT
 from tools.grade import sandbox, submission
 from tools.grade.answers import answer_html
 from tools.grade.gradescope import autograder_zip, results_json
-from tools.grade.judge import compare, worth
+from tools.grade.judge import Calls, compare, worth
 from tools.grade.report import TABLE, feedback_page, remarks_of, write_report
 from tools.grade.submission import (
     JUDGED,
@@ -174,6 +174,28 @@ def test_results_say_that_there_was_no_sandbox(grader, tmp_path, monkeypatch):
     unsafe = dataclasses.replace(grader, sandbox=sandbox.NONE)
     result = grade(put(tmp_path, UNI, {"cells": [], "nbformat": 4}), unsafe)
     assert result["staff"] == ["it was run without bubblewrap, with no sandbox"]
+
+
+def test_what_a_process_sends_is_read_as_plain_values():
+    class Evil:
+        def __reduce__(self):
+            return pytest.fail, ("it was unpickled",)
+
+    stream = io.BytesIO()
+    np.save(stream, np.array([Evil()], dtype=object))
+    calls = Calls()
+    calls.add({"problem": 0, "name": "grad_W", "type": ""}, base64.b64encode(stream.getvalue()))
+    assert calls.values == {(0, "grad_W"): "something that is no array"}
+    forged = [
+        b'{"a": 1}\tx',
+        b"[1]",
+        b"null",
+        b"[" * 10**5,
+        b"\xff",
+        b'{"b": "%b"}' % (b"x" * 10**6),
+    ]
+    assert sandbox.lines_in(b"\n".join(forged)) == [({"a": 1}, b"x")]
+    assert len(sandbox.lines_in(b"{}\n" * 10**5)) <= sandbox.MAX_LINES
 
 
 # Finding
