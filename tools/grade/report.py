@@ -142,32 +142,25 @@ def save_pictures(result, folder):
     return names
 
 
+def cells_html(cells):
+    return Markup("".join(map(answer_html, cells)))
+
+
 def written_page(question, reference, results):
     """HTML for staff about a written question.
 
     reference: cells of the answer of the reference. results: their pictures are names of files.
     """
-    shown = [
-        {
-            "student": result["student"],
-            "notebook": result["notebook"],
-            "url": Path(result["file"]).as_uri() if result["file"] else "",
-            "text": cells_html(result["answers"].get(question.number, [])),
-            "plots": [f"{PICTURES}/{name}" for name in result["pictures"].get(question.number, [])],
-        }
-        for result in results
-    ]
     return PAGES.get_template("written_answers.html").render(
         title=f"{question.number} {question.title}",
-        marks=question.marks,
+        question=question,
         rubric=RUBRIC[question.number],
-        reference=cells_html(reference),
-        answers=shown,
+        reference=reference,
+        results=results,
+        pictures=PICTURES,
+        cells_html=cells_html,
+        url=lambda path: Path(path).as_uri(),
     )
-
-
-def cells_html(cells):
-    return Markup("".join(map(answer_html, cells)))
 
 
 # All of it
