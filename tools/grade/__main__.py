@@ -1,4 +1,4 @@
-"""Grade submissions: notebooks, zips, or folders with a notebook.
+"""Grade submissions: notebooks, or folders with a notebook.
 
     python -m tools.grade all submissions/ -o results/
     python -m tools.grade one submissions/abc1234 -o results/judged/
@@ -28,15 +28,28 @@ from tools.common import (
     write_atomically,
 )
 from tools.grade.gradescope import autograder_zip, results_json
-from tools.grade.report import JUDGED, totals, write_report, write_result
+from tools.grade.judge import totals
 from tools.grade.sandbox import SandboxError, choose_sandbox
-from tools.grade.submission import CELL_SECONDS, find_submissions, grade, make_grader
+from tools.grade.submission import (
+    CELL_SECONDS,
+    JUDGED,
+    find_submissions,
+    grade,
+    make_grader,
+    write_result,
+)
 from tools.notebook import NotebookError
 from tools.reference import add_key_arguments, key_inputs, read_key
 
 
 class GradeError(ValueError):
     """The grader cannot start; the message says why."""
+
+
+def expect(is_right, where, found, expected):
+    """Raise GradeError unless an argument is right."""
+    if not is_right:
+        raise GradeError(f"{where}: found {found}; expected {expected}")
 
 
 def grader_of(arguments):
@@ -48,28 +61,15 @@ def grader_of(arguments):
     return make_grader(sandbox, arguments.notebook, data, model, key_lines, seconds)
 
 
-def make_results_folder(output, submissions):
-    """Make the folder of results; raise GradeError if it cannot be, or lies in the submissions."""
-    if output.resolve().is_relative_to(submissions.resolve()):
-        raise GradeError(f"{output}: in the folder of submissions; expected another one after -o")
-    try:
-        (output / JUDGED).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise GradeError(
-            f"{output}: a place in which nothing can be written ({error.strerror}); expected a "
-            "folder for the results after -o, or the name of a new one"
-        ) from error
-
-
 def grade_all(arguments):
     """Grade a folder; each result is written when it is known. Prints what was done."""
-    folder, output = Path(arguments.submissions), Path(arguments.output)
-    if not folder.is_dir():
-        raise GradeError(f"{folder}: found no such folder; expected one with submissions")
+    folder, output = arguments.submissions, arguments.output
+    expect(folder.is_dir(), folder, "no such folder", "one with submissions")
     found, others = find_submissions(folder)
-    if not found:
-        raise GradeError(f"{folder}: found no notebooks and no folders; expected submissions")
-    make_results_folder(output, folder)
+    expect(found, folder, "no notebooks and no folders", "submissions")
+    is_apart = not output.resolve().is_relative_to(folder.resolve())
+    expect(is_apart, output, "a place in the folder of submissions", "another folder after -o")
+    (output / JUDGED).mkdir(parents=True, exist_ok=True)
     if others:
         print(f"ignored: {', '.join(path.name for path in others)}")
     with grader_of(arguments) as grader:
@@ -88,26 +88,24 @@ def grade_all(arguments):
 
 def grade_one(arguments):
     """Grade one submission and write its result."""
-    submission, output = Path(arguments.submission), Path(arguments.output)
-    if not submission.exists():
-        raise GradeError(f"{submission}: found nothing there; expected a submission")
+    submission, output = arguments.submission, arguments.output
+    expect(submission.exists(), submission, "nothing there", "a submission")
     if not output.is_dir():
         require_writable(output)
-    gradescope = arguments.gradescope and Path(arguments.gradescope)
-    if gradescope:  # should it be stopped, this is what remains
-        write_atomically(gradescope, results_json().encode())
     with grader_of(arguments) as grader:
         result = grade(submission, grader)
     write_result(output, result)
-    if gradescope:
-        write_atomically(gradescope, results_json(result).encode())
+    if arguments.gradescope:
+        write_atomically(arguments.gradescope, results_json(result).encode())
 
 
 def report(arguments):
     """Make the report and print where it is."""
-    output = Path(arguments.output)
-    if not list((output / JUDGED).glob("*.json")):
-        raise GradeError(f"{output / JUDGED}: found no results; expected those of `one` or `all`")
+    from tools.grade.report import write_report  # needs packages that Gradescope does without
+
+    output = arguments.output
+    found = list((output / JUDGED).glob("*.json"))
+    expect(found, output / JUDGED, "no results", "those of `one` or `all`")
     results = write_report(output, arguments.notebook)
     median = statistics.median(totals(result)[0] for result in results)
     print(f"{len(results)} results; median {median:g} marks given automatically")
@@ -128,32 +126,31 @@ def parse_arguments():
     parser = command_parser(__doc__)
     parser.prog = "python -m tools.grade"
     commands = parser.add_subparsers(required=True, metavar="command")
-
-    def command(name, function, text):
-        added = commands.add_parser(name, help=text, description=text)
-        added.set_defaults(run=function)
-        return added
-
-    every = command("all", grade_all, "grade a folder of submissions")
-    every.add_argument("submissions", help="folder of submissions")
-    every.add_argument("-o", "--output", default="results", help="folder (default: %(default)s)")
+    adders = []
+    for name, function, text in (
+        ("all", grade_all, "grade a folder of submissions"),
+        ("one", grade_one, "grade one submission: a notebook, or a folder with one"),
+        ("report", report, "make the report again from the results"),
+        ("zip", write_zip, "write an autograder for Gradescope"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=function)
+        add_key_arguments(command)
+        adders.append(command.add_argument)
+    every, one, made, packed = adders
+    every("submissions", type=Path, help="folder of submissions")
+    every("-o", "--output", type=Path, default="results", help="folder (default: %(default)s)")
     # More than there are processors, since one that sleeps must not keep the others waiting.
     jobs = 2 * (os.cpu_count() or 1)
-    every.add_argument("--jobs", type=whole_number(1), default=jobs, help="at a time (%(default)s)")
-    one = command("one", grade_one, "grade one submission")
-    one.add_argument("submission", help="a notebook, a zip, or a folder with a notebook")
-    one.add_argument("-o", "--output", required=True, help="JSON file, or a folder for it")
-    one.add_argument("--gradescope", metavar="FILE", help="also write Gradescope's results.json")
-    for added in (every, one):
-        add = added.add_argument
+    every("--jobs", type=whole_number(1), default=jobs, help="at a time (%(default)s)")
+    one("submission", type=Path)
+    one("-o", "--output", type=Path, required=True, help="JSON file, or a folder for it")
+    one("--gradescope", metavar="FILE", help="also write Gradescope's results.json")
+    for add in (every, one):
         add("--re-execute", action="store_true", help="also run each notebook from top to bottom")
         add("--unsafe", action="store_true", help="do without a sandbox where there is none")
-    made = command("report", report, "make the report again from the results")
-    made.add_argument("output", metavar="results", help="folder of the results")
-    packed = command("zip", write_zip, "write an autograder for Gradescope")
-    packed.add_argument("output", metavar="autograder.zip")
-    for added in (every, one, made, packed):
-        add_key_arguments(added)
+    made("output", type=Path, metavar="results", help="folder of the results")
+    packed("output", metavar="autograder.zip")
     return parser.parse_args()
 
 

@@ -5,68 +5,66 @@ Whatever a student wrote, the HTML holds no element of the student's own, and ne
 
 import html
 import re
+from urllib.parse import unquote
 
-import mistune
 from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-LARGEST_ANSWER = 20_000  # characters
-CODE_OR_FORMULA = re.compile(
-    r"(?P<code>```.*?```|``.+?``|`[^`\n]+`)"
-    r"|\$\$(?P<display>.+?)\$\$"
-    r"|(?P<environment>\\begin\{(?P<name>[a-z]+\*?)\}.*?\\end\{(?P=name)\})"
-    r"|(?<!\\)\$(?!\s)(?P<inline>[^$\n]+?(?:\n[^$\n]+?)*)(?<!\s)\$",
-    re.DOTALL,
-)
-ATTACHED = re.compile(r"\(attachment:([^)\s]+)\)")
-# latex2mathml copies what it does not know, so that the signs of HTML have to come back escaped.
-SIGNS = {"<": "\ue000", ">": "\ue001", '"': "\ue002"}
-markdown = mistune.create_markdown(escape=True, plugins=["table", "strikethrough"])
+LARGEST_ANSWER = 20_000  # characters without pictures
 
 
-def mathml(formula, display):
+def mathml(formula, options):
     """MathML of a formula, or its source where that cannot be read."""
     source = re.sub(r"\\(begin|end)\{(aligned|align|split|eqnarray)\*?\}", r"\\\1{align*}", formula)
-    for sign, stand_in in SIGNS.items():
-        source = source.replace(sign, stand_in)
+    # latex2mathml copies what it does not know, so that the signs of HTML come back escaped.
+    source = source.translate(str.maketrans('<>"', "\ue000\ue001\ue002"))
     try:
-        made = convert(source.strip(), display="block" if display else "inline")
+        made = convert(source.strip(), display="block" if options["display_mode"] else "inline")
     except Exception:  # its errors have no common class
         return f"<code>{html.escape(formula)}</code>"
-    for sign, stand_in in SIGNS.items():
-        made = made.replace(stand_in, html.escape(sign))
-    return made
+    return re.sub("[\ue000-\ue002]", lambda m: html.escape('<>"'[ord(m[0]) - 0xE000]), made)
 
 
-def attachment_url(attachments, name):
-    """Data URL of the picture that was pasted under a name; "" if there is none."""
-    for kind, data in (attachments.get(name) or {}).items():
-        text = "".join(data) if isinstance(data, list) else str(data)
-        if re.fullmatch(r"image/(png|jpeg|gif|webp)", kind):
-            return f"data:{kind};base64,{''.join(text.split())}"
-    return ""
+def display_mathml(formula):
+    return mathml(formula, {"display_mode": True})
+
+
+markdown = MarkdownIt("js-default")  # refuses HTML and links that run something
+markdown.use(dollarmath_plugin, allow_labels=False, allow_space=False, renderer=mathml)
+markdown.use(amsmath_plugin, renderer=display_mathml)
+
+
+def picture_urls(attachments):
+    """Data URLs of the pictures that were pasted into a cell, by name."""
+    found = {}
+    for name, kinds in attachments.items():
+        for kind, data in kinds.items() if isinstance(kinds, dict) else ():
+            if re.fullmatch(r"image/(png|jpeg|gif|webp)", kind):
+                text = "".join(data) if isinstance(data, list) else str(data)
+                found[name] = f"data:{kind};base64,{''.join(text.split())}"
+    return found
 
 
 def answer_html(cell):
     """HTML of one cell of an answer, with its pictures."""
-    formulas = []
+    urls = picture_urls(cell.get("attachments", {}))
 
     def keep(found):
-        if found["code"]:
-            return found[0]
-        display = found["display"] or found["environment"]
-        formulas.append(mathml(display or found["inline"], bool(display)))
-        return f"\ue010{len(formulas) - 1}\ue011"
+        """Make a picture in the text an attachment, too."""
+        urls[f"in-the-text-{len(urls)}"] = found[0]
+        return f"attachment:in-the-text-{len(urls) - 1}"
 
     def show(found):
-        return f"({attachment_url(cell.get('attachments', {}), found[1])})"
+        return f'src="{html.escape(urls.get(unquote(found[1]), ""))}"'
 
     source = cell["source"].encode(errors="replace").decode()
-    pictures = re.findall(r"!\[[^\]]*\]\(data:[^)]*\)", source)  # not part of the length
-    if len(source) - sum(map(len, pictures)) > LARGEST_ANSWER:
+    source = re.sub(r"data:image/[\w+;,/=-]*", keep, source)
+    if len(source) > LARGEST_ANSWER:
         return f"<pre>{html.escape(source[:LARGEST_ANSWER])}</pre><p>(cut here)</p>"
-    text = re.sub("[\ue000-\ue011]", "", source)
     try:
-        shown = markdown(ATTACHED.sub(show, CODE_OR_FORMULA.sub(keep, text)))
+        shown = markdown.render(source)
     except Exception:  # what no answer does by chance must not keep the others from being shown
         return f"<pre>{html.escape(source)}</pre>"
-    return re.sub("\ue010(\\d+)\ue011", lambda found: formulas[int(found[1])], shown)
+    return re.sub(r'src="attachment:([^"]*)"', show, shown)

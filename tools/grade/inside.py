@@ -1,37 +1,28 @@
 """What runs in the sandbox: reads a submission, calls its functions, or runs it from top to bottom.
 
 `tools.grade.sandbox` starts this as a program in a folder with the few files that it needs. The
-notebook comes on standard input; what is found goes to standard output in frames: a line of JSON,
-and the bytes that it announces. Neither the reference solution nor a right result is in here, so
-that nothing it sends can earn marks but what equals them.
+notebook comes on standard input; what is found goes to standard output in lines: a dict as JSON, a
+tab, and perhaps an array, as the base64 of a .npy file. Neither the reference solution nor a right
+result is in here, so that nothing it sends can earn marks but what equals them.
 """
 
+import base64
 import contextlib
 import io
 import json
 import linecache
 import os
-import pickle
 import random
 import resource
 import sys
 import time
 import traceback
 import types
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from tools.grade.problems import (
-    FUNCTIONS,
-    NEEDED,
-    TENSORS,
-    arguments_of,
-    arrays_in,
-    named_results,
-    problems_of,
-)
+from tools.grade.problems import FUNCTIONS, arguments_of, named_results, problems_of
 from tools.grade.statements import findings, needed, read_statements, without_empty_copies
 from tools.notebook import (
     LARGEST,
@@ -40,36 +31,22 @@ from tools.notebook import (
     code_cells,
     final_figures,
     first_line,
+    grade_id,
     parse_notebook,
     pictures,
     place_of,
     printed,
     printed_gradients,
+    provided_lines,
+    read_notebook,
 )
 
 FILES = ("checking.py", "data.pk", "partially_trained.pk")
+HANDED_OUT = "handed_out.ipynb"  # the notebook without its solutions
 MANY = 100  # more than anybody prints or answers
 MAX_TEXT = 300  # characters of a message
-LARGEST_ANSWERS = 24 * 2**20  # characters of all answers and pictures
-SLOW = 1.0  # seconds of processor; right calls, with reading, take a third of that
-
-
-class Channel:
-    """Sends frames to the grader; what a submission prints or asks for goes nowhere."""
-
-    def __init__(self):
-        self.stream = os.fdopen(os.dup(1), "wb")
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(nothing, descriptor)
-
-    def send(self, payload=b"", **header):
-        line = json.dumps(header | {"bytes": len(payload)}).encode()
-        self.stream.write(line + b"\n" + payload)
-        self.stream.flush()
-
-
-# Rights
+LARGEST_ANSWERS = 24 * 2**20  # characters of all that is read
+SLOW = 1.0  # seconds of processor; right calls take a tenth of that
 
 
 def limit(kind, value):
@@ -101,29 +78,6 @@ def give_up_rights(limits):
 # Reading
 
 
-def notebook_in(content, name):
-    """The notebook node in the bytes of a file, or in the zip that they are, and a remark.
-
-    Raises NotebookError.
-    """
-    if len(content) > LARGEST:
-        size = f"{name}: larger than {LARGEST // 2**20} MB"
-        raise NotebookError(f"{size}; clear its outputs and run it again")
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        return parse_notebook(content, name), ""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = [
-            member.filename
-            for member in archive.infolist()
-            if member.filename.endswith(".ipynb") and "__MACOSX" not in member.filename
-        ]
-        if not names:
-            raise NotebookError(f"{name}: found a zip without a notebook")
-        with archive.open(names[-1]) as member:
-            content = member.read(LARGEST)
-    return parse_notebook(content, names[-1]), f"it is a zip, in which {names[-1]} is judged"
-
-
 def read_figures(notebook):
     """What a notebook has printed of gradients and of its training, a dict for JSON."""
     found = {"printed": {}, "final": {}}
@@ -134,28 +88,19 @@ def read_figures(notebook):
     return found
 
 
-def read(notebook, remark, provided):
+def read(notebook, provided):
     """What a grader needs of a notebook besides its functions, a dict for JSON.
 
     provided: lines that were handed out.
     """
-    found, n_left = {"remark": remark} | read_figures(notebook), LARGEST_ANSWERS
-    cells = {
-        number: [
-            {"source": cell.source, "attachments": cell.get("attachments", {})}
-            for cell in own[:MANY]
-        ]
-        for number, own in answers(notebook, provided).items()
+    found = read_figures(notebook) | {"remark": "", "pictures": pictures(notebook)}
+    found["answers"] = {
+        number: [{key: cell.get(key, {}) for key in ("source", "attachments")} for cell in cells]
+        for number, cells in answers(notebook, provided).items()
     }
-    for kind, parts in (("answers", cells), ("pictures", pictures(notebook))):
-        found[kind] = {number: [] for number in parts}
-        for number, of_question in parts.items():
-            for part in of_question:
-                n_left -= len(json.dumps(part))
-                if n_left >= 0:
-                    found[kind][number].append(part)
-    if n_left < 0:
-        found["remark"] += "; " * bool(remark) + "some answers are too large to be shown"
+    for kind in ("pictures", "answers"):
+        if len(json.dumps(found)) > LARGEST_ANSWERS:
+            found |= {kind: {}, "remark": f"its {kind} are too large to be shown"}
     return found
 
 
@@ -183,99 +128,101 @@ def define(statements, places):
     namespace |= {"np": np, "display": lambda *values, **options: None, "get_ipython": lambda: None}
     for statement in statements:
         try:
-            exec(statement.compiled(), namespace)
+            exec(statement.code, namespace)
         except BaseException as error:  # an exit, too, ends this statement only
             errors.append(describe(error, places))
     return namespace, errors
+
+
+def arrays_in(value, depth=3):
+    """The arrays in a tuple and in the attributes of what is in it, down to those of a model."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    parts = value if isinstance(value, tuple) else getattr(value, "__dict__", {}).values()
+    return [array for part in parts for array in arrays_in(part, depth - 1)] if depth else []
 
 
 def unfinished(function, error, places):
     """What a function had computed when it failed: by tensor, `name_grad` or `name`."""
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     known = next((f.f_locals for f in frames if f.f_code.co_filename in places), {})
-    values = {name: known.get(f"{name}_grad", known.get(name)) for name in TENSORS[function]}
-    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    return {name: known.get(f"{name}_grad", known.get(name)) for name in FUNCTIONS[function]}
 
 
 def call(function, method, problem, namespace, places):
-    """A dict of what a function computes, and a dict for JSON about how it went."""
+    """What a function computes, values by name, an error or "", and whether arguments changed."""
     arguments = arguments_of(function, problem, namespace)
-    named = {f"argument {number}": value for number, value in enumerate(arguments, start=1)}
-    before = {name: array.copy() for name, array in arrays_in(named).items()}
+    arrays = arrays_in(arguments)
+    before = [array.copy() for array in arrays]
     random.seed(problem.seed)
     np.random.seed(problem.seed)
-    error = ""
     try:
-        values = named_results(function, method(*arguments))
-    except BaseException as problem_met:  # an exit, too, ends this call only
-        error = describe(problem_met, places)
-        values = unfinished(function, problem_met, places)
-    after = arrays_in(named)
-    changed = [k for k, array in before.items() if not np.array_equal(array, after.get(k))]
-    return values, {"error": error, "changed": changed}
+        values, error = named_results(function, method(*arguments)), ""
+    except BaseException as met:  # an exit, too, ends this call only
+        values, error = unfinished(function, met, places), describe(met, places)
+    return values, error, not all(map(np.array_equal, arrays, before))
 
 
-def try_function(function, statements, channel, places):
+def try_function(function, statements, send, places):
     """Define what a function needs, call it on its problems, and send what it returns."""
-    channel.send(begin=function)
-    names = [function, f".{function}", *NEEDED[function]]
+    names = {function, f".{function}", "vocab"}
+    if function != "grad_GLoVe":
+        names |= {"Params", "Activations", "Model"}
     namespace, errors = define(needed(statements, names), places)
     method = getattr(namespace.get("Model"), function, None) or namespace.get(function)
     if not callable(method):
-        channel.send(error=f"is not defined{': ' if errors else ''}{''.join(errors[:1])}")
+        send(function=function, error=": ".join(["is not defined", *errors[:1]]))
         return
     for number, problem in enumerate(problems_of(function)):
         try:
-            values, how = call(function, method, problem, namespace, places)
-        except BaseException as error:  # in a provided function that the student has changed
-            values, how = {}, {"error": describe(error, places), "changed": []}
-        if how["error"] and errors:
-            how["error"] = f"{errors[0]}; {how['error']}"
-        channel.send(problem=number, **how)
-        for name in TENSORS[function]:
-            send_array(channel, number, name, values.get(name))
+            values, error, is_changed = call(function, method, problem, namespace, places)
+        except BaseException as met:  # in a provided function that the student has changed
+            values, error, is_changed = {}, describe(met, places), False
+        if problem.V is not None:  # where sizes may be numbers
+            error = ""
+        elif error and errors:
+            error = f"{errors[0]}; {error}"
+        send(function=function, error=error, changed=is_changed)
+        for name in FUNCTIONS[function]:
+            value = values.get(name)
+            kind = type(value).__name__
+            if isinstance(value, np.ndarray):
+                kind = "" if value.dtype.kind in "biuf" else f"array of dtype {value.dtype}"
+            array = None if kind else value
+            send(array, function=function, problem=number, name=name, type=kind)
 
 
-def send_array(channel, number, name, value):
-    if isinstance(value, np.ndarray):
-        value = np.ascontiguousarray(value)  # plain, should it be a matrix
-    if type(value) is np.ndarray and value.dtype.kind in "biuf":
-        dtype, shape = value.dtype.str, list(value.shape)
-        channel.send(value.tobytes(), array=[number, name], dtype=dtype, shape=shape)
-    else:
-        kind = type(value).__name__
-        kind = f"array of dtype {value.dtype}" if kind == "ndarray" else kind
-        channel.send(array=[number, name], type=kind)
-
-
-def judge(notebook, remark, request, channel):
+def judge(notebook, request, send):
     """Send what is in the notebook, and then what its functions return."""
-    public = pickle.loads(Path("public.pk").read_bytes())
-    found = read(notebook, remark, public["lines"])
-    provided = public["statements"]
-    handed_out = {statement.text for statement in provided}
-    notebook.cells = [cell for cell in notebook.cells if cell.source not in public["cells"]]
-    statements, problems = read_statements(notebook)
-    own = [statement for statement in statements if statement.text not in handed_out]
-    statements = provided + without_empty_copies(own, public["stubs"])
-    found |= {"problems": problems, "findings": {}}
-    for function in FUNCTIONS:
-        used = needed(own, [function, f".{function}"])
-        found["findings"][function] = findings(used, public["lines"])[:MANY]
-    channel.send(json.dumps(found).encode(), read=True)
-    places = {statement.place for statement in own}
+    handed_out = read_notebook(HANDED_OUT)
+    lines = provided_lines(handed_out)
+    found = read(notebook, lines)
+    stubs = [cell for cell in code_cells(handed_out) if grade_id(cell) in FUNCTIONS]
+    provided = [cell for cell in code_cells(handed_out) if cell not in stubs]
+    known = {cell.source for cell in provided}
+    cells = [cell for cell in code_cells(notebook) if cell.source not in known]
+    own, found["problems"] = read_statements(cells)
+    statements = without_empty_copies(own, read_statements(stubs)[0])
+    statements = read_statements(provided)[0] + statements
+    found["findings"] = {
+        name: findings(needed(own, {name, f".{name}"}), lines)[:MANY] for name in FUNCTIONS
+    }
+    send(read=found)
     for statement in own:  # for messages
         linecache.cache[statement.place] = 0, None, statement.lines, statement.place
+    places = {statement.place for statement in own}
+    start = time.process_time()
     for function in request["functions"]:
-        try_function(function, statements, channel, places)
-        if time.process_time() > SLOW:  # the next has a process, and so a limit, of its own
+        try_function(function, statements, send, places)
+        send(done=function)
+        if time.process_time() - start > SLOW:  # the next has a process, and so a limit, of its own
             break
 
 
 # Running the whole notebook
 
 
-def re_execute(notebook, remark, request, channel):
+def re_execute(notebook, request, send):
     """Run a notebook from top to bottom and send its errors and what it prints."""
     import tempfile
 
@@ -300,24 +247,42 @@ def re_execute(notebook, remark, request, channel):
         cell.execution_count = number
         kinds = [str(o.get("ename")) for o in cell.outputs if o.get("output_type") == "error"]
         found["errors"] += [f"{place_of(number, cell)}: {kind}"[:MAX_TEXT] for kind in kinds]
-    channel.send(json.dumps(found).encode(), read=True)
+    send(read=found)
+
+
+def open_channel():
+    """A function that sends to the grader; what a submission prints or asks for goes nowhere."""
+    stream = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+
+    def send(array=None, **header):
+        payload = io.BytesIO()
+        if array is not None:
+            np.save(payload, array, allow_pickle=False)
+        line = json.dumps(header).encode() + b"\t" + base64.b64encode(payload.getvalue())
+        stream.write(line + b"\n")
+        stream.flush()
+
+    return send
 
 
 def main():
     request = json.loads(sys.argv[1])
     source = os.fdopen(os.dup(0), "rb")
-    channel = Channel()
+    send = open_channel()
     give_up_rights(request)
     try:
-        notebook, remark = notebook_in(source.read(LARGEST + 1), request["name"])
-        {"judge": judge, "re_execute": re_execute}[request["task"]](
-            notebook, remark, request, channel
-        )
+        content = source.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise NotebookError(f"{request['name']}: larger than {LARGEST // 2**20} MB")
+        notebook = parse_notebook(content, request["name"])
+        {"judge": judge, "re_execute": re_execute}[request["task"]](notebook, request, send)
     except NotebookError as error:
-        channel.send(failed=str(error)[: 2 * MAX_TEXT])
+        send(failed=str(error)[: 2 * MAX_TEXT])
     except BaseException as error:  # what a broken file makes of the libraries, memory above all
-        channel.send(failed=f"{request['name']}: it cannot be read ({type(error).__name__})")
-    channel.send(finished=True)
+        send(failed=f"{request['name']}: it cannot be read ({type(error).__name__})")
     os._exit(0)  # without foreign exit handlers
 
 

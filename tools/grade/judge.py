@@ -3,13 +3,13 @@
 Only what is right at the size of the assignment earns marks: that is what trains its network.
 """
 
-from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+import base64
+import io
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tools.grade.problems import FUNCTIONS, arguments_of, named_results, problems_of
-from tools.grade.sandbox import array_in
 from tools.questions import QUESTIONS
 
 TOLERANCE = 1e-5  # of the largest entry: float32 passes, an entry that is 0.01 % off does not
@@ -35,30 +35,36 @@ FINAL = ("training", "validation", "test")
 
 
 @dataclass
-class Grade:
-    """What was found for a question; a human adds the marks of written answers.
+class Calls:
+    """What a process sent of a function.
 
-    items: dicts with a name, marks, how many there are, and a remark that says why. staff: lines
-    for staff alone.
+    values: by (number of the problem, tensor), an array, or a str that says what else was there.
+    error: the first one. ending: how the process ended, "" if the function did not end it.
     """
 
-    number: str
-    title: str
-    out_of: float
-    is_written: bool
-    items: list = field(default_factory=list)
-    remarks: list = field(default_factory=list)
-    staff: list = field(default_factory=list)
+    values: dict = field(default_factory=dict)
+    error: str = ""
+    has_changed: bool = False
+    ending: str = ""
 
-    def add(self, name, marks, out_of, remark):
-        self.items.append({"name": name, "marks": marks, "out_of": out_of, "remark": remark})
+    def add(self, header, payload):
+        """Take in a line, which may be a forgery: plain values of known types, or nothing."""
+        number, name, kind = header.get("problem"), header.get("name"), header.get("type")
+        if isinstance(name, str) and isinstance(number, int):
+            value = array_in(payload) if kind == "" else str(kind)[:80]
+            self.values.setdefault((number, name), value)
+        self.error = self.error or str(header.get("error", ""))[:600]
+        self.has_changed |= header.get("changed") is True
 
-    @property
-    def marks(self):
-        return max(0.0, round(sum(item["marks"] for item in self.items), 2))
 
-    def as_dict(self):
-        return asdict(self) | {"marks": self.marks}
+def array_in(payload):
+    """The array in the base64 of a .npy file, which may be a forgery, or a str that says so."""
+    try:
+        content = io.BytesIO(base64.b64decode(payload))
+        array = np.lib.format.read_array(content, allow_pickle=False)
+    except Exception:  # what a forgery makes of it
+        return "something that is no array"
+    return array if array.dtype.kind in "biuf" else "an array of other numbers"
 
 
 class Reference:
@@ -71,194 +77,187 @@ class Reference:
 
     def __init__(self, namespace, key):
         self.key, self.V = key, len(namespace["vocab"])
-        self.right = {
-            function: [(problem, solve(function, problem, namespace)) for problem in problems]
-            for function in FUNCTIONS
-            for problems in [problems_of(function)]
-        }
+        self.right = {function: solutions(function, namespace) for function in FUNCTIONS}
         data = namespace["data"]
         counts = np.bincount(data["train_inputs"].ravel(), minlength=self.V)
         frequencies = np.maximum(counts, 1) / counts.sum()
         self.guessing = -float(np.mean(np.log(frequencies[data["valid_inputs"]])))
 
 
-def solve(function, problem, namespace):
-    """The right results by name, without those that are None."""
-    arguments = arguments_of(function, problem, namespace)
+def solutions(function, namespace):
+    """Pairs of a problem and the right results by name, without those that are None."""
     method = namespace.get(function) or getattr(namespace["Model"], function)
-    results = named_results(function, method(*arguments))
-    return {name: value for name, value in results.items() if value is not None}
+    found = []
+    for problem in problems_of(function):
+        results = named_results(function, method(*arguments_of(function, problem, namespace)))
+        found.append((problem, {k: v for k, v in results.items() if v is not None}))
+    return found
 
 
 # Comparison
 
 
-@dataclass
-class Comparison:
+def compare(value, right, sizes, where=...):
     """What is wrong with a value, "" if nothing is, and the names of the factor to the right one.
 
-    There are names, such as "-1" and "1/B", if it is a simple multiple. They are names because a
-    size has other values in other problems.
-    """
+    There are names, such as "-1" and "1 / (B)", if it is a simple multiple. They are names because
+    a size has other values in other problems.
 
-    problem: str = ""
-    names: frozenset = frozenset()
-
-
-def compare(value, right, sizes):
-    """The Comparison of a value, an array or a str that says what was there, with an array.
-
-    sizes: by name, the lengths over which a mean may have been taken in place of a sum.
+    Args:
+        value: an array, or a str that says what else was there.
+        right: an array.
+        sizes: by name, the lengths over which a mean may have been taken in place of a sum.
+        where: index of the part of the arrays that counts.
     """
     if isinstance(value, str):
-        return Comparison("no result" if value in NO_RESULT else f"it is a {value}")
+        return "no result" if value in NO_RESULT else f"it is a {value}", set()
     if value.shape != right.shape:
-        return Comparison(f"shape {value.shape} in place of {right.shape}")
+        return f"shape {value.shape} in place of {right.shape}", set()
     with np.errstate(all="ignore"):
-        value = value.astype(np.float64)
+        value, right = value[where].astype(np.float64), right[where]
     if not np.isfinite(value).all():
-        return Comparison("NaN or infinite values")
-    scale = np.abs(right).max()
-
-    def is_multiple(factor):
-        return np.abs(value - factor * right).max() <= TOLERANCE * abs(factor) * scale
-
-    if is_multiple(1.0):
-        return Comparison()
+        return "NaN or infinite values", set()
+    tolerance = TOLERANCE * np.abs(right).max()
+    n_wrong = np.count_nonzero(np.abs(value - right) > tolerance)
+    if not n_wrong:
+        return "", set()
     if not value.any():
-        return Comparison("all values are 0")
+        return "all values are 0", set()
     if not right.any():
-        return Comparison("not 0")
+        return "not 0", set()
     with np.errstate(all="ignore"):
         factor = float(np.sum(value * right) / np.sum(right * right))
-    if factor and is_multiple(factor):
-        return Comparison(f"{factor:.4g} times the right values", factor_names(factor, sizes))
-    n_wrong = np.count_nonzero(np.abs(value - right) > TOLERANCE * scale)
-    return Comparison(f"{n_wrong} of {right.size} values are wrong")
+        is_multiple = factor and np.abs(value / factor - right).max() <= tolerance
+    if is_multiple:
+        return f"{factor:.4g} times the right values", factor_names(factor, sizes)
+    return f"{n_wrong} of {right.size} values are wrong", set()
 
 
 def factor_names(factor, sizes):
-    """The names of a factor, such as "-1/B", that a forgotten or a needless one gives."""
+    """The names of a factor, such as "-1 / (B)", that a forgotten or a needless one gives."""
     known = {"1/2": 0.5, "1": 1.0, "2": 2.0}
     for two in (0.5, 1, 2):
         for size, n in sizes.items():
             known |= {f"{two:g} / ({size})": two / n, f"{two:g} ({size})": two * n}
     known |= {f"-{name}": -value for name, value in known.items()}
-    return frozenset(k for k, v in known.items() if abs(factor - v) <= SAME_FACTOR * abs(v))
+    return {k for k, v in known.items() if abs(factor - v) <= SAME_FACTOR * abs(v)}
 
 
 def worth(comparisons):
-    """What a tensor earns, from 0 to 1, and why, from its Comparisons on several problems."""
-    problem = next((found.problem for found in comparisons if found.problem), "")
-    if not problem:
+    """What a tensor earns, from 0 to 1, and why, from what `compare` says on several problems."""
+    words = next((words for words, _ in comparisons if words), "")
+    if not words:
         return 1.0, "right"
-    if names := frozenset.intersection(*(found.names for found in comparisons)):
-        return HALF, f"right but for a factor: {problem}, that is {min(names, key=len)}"
-    return 0.0, problem
+    if names := set.intersection(*(names for _, names in comparisons)):
+        return HALF, f"right but for a factor: {words}, that is {min(names, key=len)}"
+    return 0.0, words
 
 
-def parts_of(name, value, right):
-    """What is compared of a tensor, triples (name, value, right value): of most all of it.
+def parts_of(name, right):
+    """The parts of a tensor that are compared: by name, the index of their entries.
 
-    A loss derivative has two parts, since it has to be 0 where nothing is masked.
+    A loss derivative has two, since it has to be 0 where nothing is masked.
     """
     if name != "loss_derivative":
-        return [(name, value, right)]
-    if isinstance(value, str) or value.shape != right.shape:
-        return [(part, value, right) for part in (MASKED, OTHERS)]
+        return {name: ...}
     is_masked = right != 0  # softmax is never 0, and no target has a probability of 1
-    places = {MASKED: is_masked, OTHERS: ~is_masked}
-    return [(part, value[place], right[place]) for part, place in places.items()]
+    return {MASKED: is_masked, OTHERS: ~is_masked}
 
 
-@dataclass
-class Verdict:
-    """What a function is worth.
+def judge_tensors(function, values, reference):
+    """What the results of a function are worth, on problems of the assignment's sizes and others.
 
-    tensors: by (model, name), a pair of what a tensor earns, from 0 to 1, and a line that says
-    why. needs_sizes: names of those that are right at the assignment's sizes only. error: the first
-    one. changed: names of arguments.
+    Returns two dicts from (model, part) to pairs as `worth` returns them.
     """
-
-    tensors: dict
-    needs_sizes: list
-    error: str
-    changed: set
-
-
-def judge_function(function, frames, ending, reference):
-    """The Verdict on a function.
-
-    frames: pairs (header, payload) that were sent after it began. ending: how its process ended.
-    """
-    problems = reference.right[function]
-    small = [n for n, (problem, _) in enumerate(problems) if not problem.has_sizes_of_assignment]
-    values, error, changed = {}, ending, set()
-    for header, payload in frames:
-        if isinstance(header.get("array"), list):
-            values.setdefault(tuple(map(str, header["array"])), array_in(header, payload))
-        if header.get("error") and header.get("problem") not in small:
-            error = error or str(header["error"])[:600]
-        if isinstance(header.get("changed"), list):
-            changed |= {str(name)[:40] for name in header["changed"][:9]}
-    at_size, at_others = defaultdict(list), defaultdict(list)
-    for number, (problem, right) in enumerate(problems):
+    found = {True: {}, False: {}}  # by whether the sizes are those of the assignment
+    for number, (problem, right) in enumerate(reference.right[function]):
         sizes = {"B": problem.B, "N": problem.N, "B N": problem.B * problem.N}
         sizes |= {"V": reference.V, "V V": reference.V**2}
-        for name in right:
-            value = values.get((str(number), name), "nothing")
-            for part, found, expected in parts_of(name, value, right[name]):
-                comparisons = at_others if number in small else at_size
-                comparisons[problem.model, part].append(compare(found, expected, sizes))
-    tensors = {key: worth(found) for key, found in at_size.items()}
-    needs_sizes = [k[1] for k in tensors if tensors[k][0] == 1 and worth(at_others[k])[0] < 1]
-    return Verdict(tensors, needs_sizes, error, changed)
+        for name, array in right.items():
+            value = values.get((number, name), "nothing")
+            for part, where in parts_of(name, array).items():
+                of_part = found[problem.V is None].setdefault((problem.model, part), [])
+                of_part.append(compare(value, array, sizes, where))
+    return [{key: worth(v) for key, v in found[k].items()} for k in (True, False)]
 
 
 # Marks
 
 
-def grade_function(grade, function, verdict, problem, findings):
+def question_of(question):
+    """What is known of a question, before it is judged: a dict for JSON.
+
+    items: dicts with a name, marks, how many there are, and a remark that says why. staff: lines
+    for staff alone. A human adds the marks of written answers.
+    """
+    return {
+        "number": question.number,
+        "title": question.title,
+        "is_written": question.is_written,
+        "marks": 0.0,
+        "out_of": question.marks,
+        "items": [],
+        "remarks": [],
+        "staff": [],
+    }
+
+
+def add(grade, name, marks, out_of, remark):
+    """Add an item to a question, and its marks."""
+    grade["items"].append({"name": name, "marks": marks, "out_of": out_of, "remark": remark})
+    grade["marks"] = max(0.0, round(sum(item["marks"] for item in grade["items"]), 2))
+
+
+def automatic(result):
+    """The questions of a result that need no human."""
+    return [question for question in result["questions"] if not question["is_written"]]
+
+
+def totals(result):
+    """Marks that were given automatically, and how many there are."""
+    questions = automatic(result)
+    return [round(sum(question[key] for question in questions), 2) for key in ("marks", "out_of")]
+
+
+def grade_function(grade, function, calls, tensors, problem):
     """Fill in 2.1.3, 2.2.1 or 2.2.2.
 
-    problem: what keeps the cell from being parsed, or "". findings: lines for staff.
+    calls: Calls. tensors: as `judge_tensors` returns them. problem: what keeps the cell from being
+    parsed, or "".
     """
-    earning = {key: found for key, found in verdict.tensors.items() if key[1] != PROVIDED}
+    at_size, at_others = tensors
+    earning = {key: found for key, found in at_size.items() if key[1] != PROVIDED}
     for (model, name), (part, remark) in earning.items():
-        out_of = WEIGHTS.get(name, grade.out_of / len(earning))
+        out_of = WEIGHTS.get(name, grade["out_of"] / len(earning))
         if name == OTHERS:  # zeros alone earn nothing
-            part *= verdict.tensors["", MASKED][0]
-        grade.add(f"{name}, {model} model" if model else name, part * out_of, out_of, remark)
-    grade.staff += [f"{function} {line}" for line in findings]
-    if error := problem or verdict.error:
+            part *= at_size["", MASKED][0]
+        add(grade, f"{name}, {model} model" if model else name, part * out_of, out_of, remark)
+    if error := problem or calls.ending or calls.error:
         if "NotImplementedError" in error:
             error = f"is not written yet, at least in part ({error})"
-        grade.remarks.append(f"{function}: {error}")
-    if verdict.needs_sizes:
-        names = ", ".join(dict.fromkeys(verdict.needs_sizes))
+        grade["remarks"].append(f"{function}: {error}")
+    rigid = [key[1] for key in at_size if at_size[key][0] == 1 and at_others[key][0] < 1]
+    if rigid:
         text = "are right for the sizes of this assignment only, as numbers or global names"
-        grade.remarks.append(f"{function}: {names} {text}")
-    if verdict.changed and grade.marks:
-        text = f"it changes {', '.join(sorted(verdict.changed))}"
-        grade.add("arguments unchanged", -CHANGED_COSTS, 0.0, text)
+        grade["remarks"].append(f"{function}: {', '.join(dict.fromkeys(rigid))} {text}")
+    if calls.has_changed and grade["marks"]:
+        add(grade, "arguments unchanged", -CHANGED_COSTS, 0.0, "it changes an argument in place")
 
 
 def is_same(value, right):
     return abs(value - right) <= PRINTED_TOLERANCE * abs(right)
 
 
-def grade_printed(grade, verdicts, printed, reference):
+def grade_printed(grade, derivatives, gradients, printed, reference):
     """Fill in 2.2.3: what was printed and the code computes, tensor by tensor.
 
     What the code computes decides, so that an output of other code earns nothing; a difference
-    between the two is a fact for staff, who know what happened.
+    between the two is a fact for staff, who know what happened. derivatives, gradients: what
+    2.2.1 and 2.2.2 are worth at the assignment's sizes.
     """
-    of_derivative = verdicts["compute_loss_derivative"].tensors
-    masked, others = of_derivative["", MASKED], of_derivative["", OTHERS]
-    derivative = masked if others[0] else others
-    gradients = verdicts["back_propagate"].tensors
+    derivative = min(derivatives.values())
     if not printed:
-        grade.remarks.append("the notebook shows no output of print_gradients")
+        grade["remarks"].append("the notebook shows no output of print_gradients")
     for name, out_of in PRINTED.items():
         # All gradients follow from the derivative, with its factor.
         part, why = min(derivative, gradients.get(("", name), derivative))
@@ -269,49 +268,49 @@ def grade_printed(grade, verdicts, printed, reference):
         if len(shown) < len(key):
             part, remark = 0.0, f"{len(shown)} of {len(key)} entries are printed"
         elif (part == 1.0) != (n_right == len(key)):
-            grade.staff.append(f"{name}: {remark}")
-        grade.add(name, part * out_of, out_of, remark)
+            grade["staff"].append(f"{name}: {remark}")
+        add(grade, name, part * out_of, out_of, remark)
 
 
-def grade_training(grade, found, grades, reference):
-    """Fill in 2.2.4: a completed run, whose final figures are those of a network that learned."""
-    missing = [split for split in FINAL if split not in found["final"]]
-    worst = max(np.nan_to_num(list(found["final"].values()), nan=np.inf), default=np.inf)
+def grade_training(grade, figures, without, reference):
+    """Fill in 2.2.4: a completed run, whose final figures are those of a network that learned.
+
+    figures: the final cross-entropies by split. without: numbers of the questions that earned
+    nothing, although training needs them.
+    """
+    missing = [split for split in FINAL if split not in figures]
+    worst = max(np.nan_to_num(list(figures.values()), nan=np.inf), default=np.inf)
     limit = LEARNED * reference.guessing
     threshold = f"{limit:.2f}, {LEARNED:g} of guessing by frequency"
-    without = [number for number in ("2.2.1", "2.2.2") if not grades[number].marks]
     if missing:
         marks, remark = 0.0, f"not printed: {', '.join(missing)}"
     elif without:
         marks, remark = 0.0, f"they are printed, but {' and '.join(without)} earned nothing"
-        grade.staff.append(f"final figures: {remark}")
+        grade["staff"].append(f"final figures: {remark}")
     elif worst > limit:
         marks, remark = 1.0, f"printed, {worst:.3f} is above {threshold}"
     else:
         marks, remark = 2.0, f"printed, all at most {threshold}"
-    grade.add("final figures", marks, grade.out_of, remark)
+    add(grade, "final figures", marks, grade["out_of"], remark)
 
 
 def judge(found, calls, reference):
-    """Grades by question's number.
+    """The questions, as `question_of` makes them, with marks.
 
-    found: what `tools.grade.inside.judge` sends of a notebook. calls: by function, pairs (frames,
-    ending) as for `judge_function`.
+    found: what `tools.grade.inside.judge` sends of a notebook. calls: by function, its Calls.
     """
-    verdicts = {name: judge_function(name, *call, reference) for name, call in calls.items()}
-    grades = {}
-    for question in QUESTIONS:
-        number, name = question.number, question.grade_id
-        grade = Grade(number, question.title, question.marks, question.is_written)
-        if question.is_written:
-            if not found["answers"].get(number):
-                grade.remarks.append("no answer was found")
-        elif name in FUNCTIONS:
-            problem, findings = found["problems"].get(name, ""), found["findings"][name]
-            grade_function(grade, name, verdicts[name], problem, findings)
-        elif name == "print_gradients":
-            grade_printed(grade, verdicts, found["printed"], reference)
-        else:
-            grade_training(grade, found, grades, reference)
-        grades[number] = grade
-    return grades
+    grades = {question.grade_id: question_of(question) for question in QUESTIONS}
+    tensors = {name: judge_tensors(name, calls[name].values, reference) for name in FUNCTIONS}
+    for grade in grades.values():
+        if grade["is_written"] and not found["answers"].get(grade["number"]):
+            grade["remarks"].append("no answer was found")
+    for name in FUNCTIONS:
+        problem = found["problems"].get(name, "")
+        grade_function(grades[name], name, calls[name], tensors[name], problem)
+        grades[name]["staff"] += [f"{name} {line}" for line in found["findings"].get(name, [])]
+    network = [name for name in FUNCTIONS if name != "grad_GLoVe"]
+    worths = [tensors[name][0] for name in network]
+    grade_printed(grades["print_gradients"], *worths, found["printed"], reference)
+    without = [grades[name]["number"] for name in network if not grades[name]["marks"]]
+    grade_training(grades["train"], found["final"], without, reference)
+    return list(grades.values())

@@ -10,17 +10,10 @@ import numpy as np
 
 from checking import PARAMETERS
 
-FUNCTIONS = ("grad_GLoVe", "compute_loss_derivative", "back_propagate")
-TENSORS = {  # what the functions return
+FUNCTIONS = {  # and the tensors that they return
     "grad_GLoVe": ("grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde"),
     "compute_loss_derivative": ("loss_derivative",),
     "back_propagate": tuple(PARAMETERS),
-}
-# The names that a notebook has to define so that a function can be called.
-NEEDED = {
-    "grad_GLoVe": ("vocab",),
-    "compute_loss_derivative": ("vocab", "Params", "Model", "Activations"),
-    "back_propagate": ("vocab", "Params", "Model", "Activations"),
 }
 
 
@@ -28,8 +21,8 @@ NEEDED = {
 class Problem:
     """Sizes of a problem: N words in a window, D dimensions, H hidden units, B windows.
 
-    V: words in the vocabulary; None stands for that of the notebook. model: of GLoVe, "asymmetric"
-    or "symmetric".
+    V: words in the vocabulary; None stands for that of the notebook, and for the assignment's
+    sizes. model: of GLoVe, "asymmetric" or "symmetric".
     """
 
     V: int = None
@@ -40,44 +33,37 @@ class Problem:
     model: str = ""
     seed: int = 0
 
-    @property
-    def has_sizes_of_assignment(self):
-        return self.V is None
-
 
 SMALL = {"V": 9, "N": 3, "D": 5, "H": 8, "B": 11}  # no two of a tensor's sizes are equal
 
 
 def problems_of(function):
-    """The Problems on which a function is judged, two of the assignment's sizes and a small one."""
+    """The Problems of a function, for each model two of the assignment's sizes and a small one."""
     models = ("asymmetric", "symmetric") if function == "grad_GLoVe" else ("",)
     return [
-        Problem(**sizes, model=model, seed=number)
+        Problem(**sizes, model=model, seed=seed)
         for model in models
-        for number, sizes in enumerate(({"B": 7}, {"B": 6}, SMALL))
+        for seed, sizes in enumerate(({"B": 7}, {"B": 6}, SMALL))
     ]
 
 
 def arguments_of(function, problem, namespace):
     """The arguments of a call, a tuple.
 
-    namespace: definitions of a notebook, a dict with those in `NEEDED`.
+    namespace: definitions of a notebook, a dict with vocab and, for the network, its classes.
     """
     random = np.random.RandomState(problem.seed)
     vocab = namespace["vocab"]
     if problem.V is not None:
         vocab = ["[MASK]", *(f"word{i}" for i in range(1, problem.V))]
     if function == "grad_GLoVe":
-        return glove_arguments(problem, len(vocab), random)
+        V = len(vocab)
+        W, W_tilde = random.randn(2, V, problem.D)
+        b, b_tilde = random.randn(2, V, 1)
+        if problem.model == "symmetric":
+            W_tilde = b_tilde = None
+        return W, W_tilde, b, b_tilde, 2 * random.randn(V, V)
     return network_arguments(function, problem, vocab, namespace, random)
-
-
-def glove_arguments(problem, V, random):
-    W, W_tilde = random.randn(2, V, problem.D)
-    b, b_tilde = random.randn(2, V, 1)
-    if problem.model == "symmetric":
-        W_tilde = b_tilde = None
-    return W, W_tilde, b, b_tilde, 2 * random.randn(V, V)
 
 
 def network_arguments(function, problem, vocab, namespace, random):
@@ -107,25 +93,11 @@ def network_arguments(function, problem, vocab, namespace, random):
     return model, words * (1 - mask), activations, derivative
 
 
-def arrays_in(values, depth=2):
-    """The arrays among the values of a dict and in their attributes, by name.
-
-    depth: 2 reaches the parameters of a model.
-    """
-    found = {}
-    for name, value in values.items():
-        if isinstance(value, np.ndarray):
-            found[name] = value
-        elif depth:
-            found |= arrays_in(getattr(value, "__dict__", {}), depth - 1)
-    return found
-
-
 def named_results(function, result):
     """What a function returned, as a dict from the names of the tensors to values."""
     if function == "compute_loss_derivative":
         return {"loss_derivative": result}
     if function == "grad_GLoVe":
-        is_complete = isinstance(result, (tuple, list)) and len(result) == len(TENSORS[function])
-        return dict(zip(TENSORS[function], result)) if is_complete else {}
+        is_complete = isinstance(result, (tuple, list)) and len(result) == 4
+        return dict(zip(FUNCTIONS[function], result)) if is_complete else {}
     return result if isinstance(result, dict) else dict(getattr(result, "__dict__", {}))

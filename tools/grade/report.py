@@ -5,7 +5,6 @@ All of it is made from the results that are there, one JSON file a submission in
 
 import base64
 import csv
-import hashlib
 import io
 import json
 import re
@@ -17,11 +16,12 @@ from markupsafe import Markup
 
 from tools.common import NOTEBOOK, write_atomically
 from tools.grade.answers import answer_html
+from tools.grade.judge import automatic, totals
+from tools.grade.submission import JUDGED, file_name, write_text
 from tools.notebook import answers, provided_lines, read_notebook
 from tools.questions import QUESTIONS
 from tools.rubric import RUBRIC
 
-JUDGED = "judged"  # folder of the results, and of the table as this module made it
 TABLE = "results.csv"
 PICTURES = "pictures"  # folder beside the pages of answers
 MARKS = {question.number: f"{question.number} [{question.marks}]" for question in QUESTIONS}
@@ -30,38 +30,6 @@ PAGES = jinja2.Environment(  # escapes what is put into a page
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
     **{"autoescape": True, "trim_blocks": True, "lstrip_blocks": True},
 )
-
-
-def file_name(submission):
-    """A name for the files about a submission, with no sign that some system forbids."""
-    plain = re.sub(r"[^\w.-]", "_", submission).strip(".")[:80]
-    if plain == submission:
-        return plain
-    return f"{plain}-{hashlib.sha256(submission.encode(errors='replace')).hexdigest()[:6]}"
-
-
-def write_text(path, text):
-    """Write a text as UTF-8, whatever a file name or an answer held. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text.encode(errors="replace"))
-
-
-def write_result(path, result):
-    """Write a result, as `tools.grade.submission.grade` returns it, to a JSON file, or a folder."""
-    path = Path(path)
-    path = path / f"{file_name(result['submission'])}.json" if path.is_dir() else path
-    write_text(path, json.dumps(result, indent=1) + "\n")
-
-
-def automatic(result):
-    """The questions of a result that need no human."""
-    return [question for question in result["questions"] if not question["is_written"]]
-
-
-def totals(result):
-    """Marks that were given automatically, and how many there are."""
-    questions = automatic(result)
-    return [round(sum(question[key] for question in questions), 2) for key in ("marks", "out_of")]
 
 
 # The table
@@ -88,33 +56,37 @@ def remarks_of(result, n_namesakes=1):
 
 
 def rows_of(results):
-    """The rows of the table as the grader makes it: by name there, dicts from columns to text."""
+    """The rows of the table as the grader makes it: by submission, dicts from columns to text."""
     names = Counter(result["student"].casefold() for result in results)
     rows = {}
     for result in results:
-        marks = {MARKS[q["number"]]: f"{q['marks']:g}" for q in automatic(result)}
         given, out_of = totals(result)
         remarks = remarks_of(result, names[result["student"].casefold()])
-        name = plain(result["submission"])
-        rows[name] = {
-            "submission": name,
-            "student": plain(result["student"]),
-            **marks,
-            **{"automatic": f"{given:g}", "out of": f"{out_of:g}", "remarks": plain(remarks)},
-        }
+        row = {"submission": result["submission"], "student": result["student"]}
+        row |= {MARKS[q["number"]]: f"{q['marks']:g}" for q in automatic(result)}
+        row |= {"automatic": f"{given:g}", "out of": f"{out_of:g}", "remarks": remarks}
+        row = {column: plain(text) for column, text in row.items()}
+        rows[row["submission"]] = row
     return rows
 
 
 def read_table(path):
-    """Rows of a table by submission, and its columns; a spreadsheet may have saved it."""
+    """The rows of a table by submission; a spreadsheet may have saved it."""
     if not path.exists():
-        return {}, []
+        return {}
     text = path.read_text(encoding="utf-8-sig")
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows = {row.get("submission") or "": row for row in reader}
-    return rows, [column for column in reader.fieldnames or [] if column]
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
+    return {row.get("submission", ""): row for row in reader}
+
+
+def write_rows(path, rows):
+    columns = dict.fromkeys([*COLUMNS, *(column for row in rows for column in row if column)])
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, stream.getvalue())
 
 
 def is_same(text, other):
@@ -124,40 +96,21 @@ def is_same(text, other):
         return text.strip() == other.strip()
 
 
-def merge(rows, written, typed):
-    """Put into rows what a human has typed, and add the rows that are not among them.
-
-    Args:
-        rows: as `rows_of` returns them.
-        written: the rows that the grader wrote last time.
-        typed: the rows of the table as it is now.
-    """
-    fixed = {None, *COLUMNS} - set(MARKS.values())  # None: of what is beyond the last column
-    for name, row in rows.items():
-        for column, text in typed.get(name, {}).items():
-            last = written.get(name, {}).get(column) or ""
-            if column not in fixed and text and not is_same(text, last):
-                row[column] = text
-    return [row for _, row in sorted((typed | rows).items())]
-
-
-def table_text(rows, columns):
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, restval="", extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
-
-
 def write_table(folder, results):
-    """Write the table. Marks and columns that a human typed into it stay, as do all rows."""
-    rows = rows_of(results)
-    own = table_text(rows.values(), COLUMNS)
-    written, _ = read_table(folder / JUDGED / TABLE)
-    typed, columns = read_table(folder / TABLE)
-    columns = [*COLUMNS, *(column for column in columns if column not in COLUMNS)]
-    write_text(folder / TABLE, table_text(merge(rows, written, typed), columns))
-    write_text(folder / JUDGED / TABLE, own)
+    """Write the table. What a human typed into it stays, as do the rows of others.
+
+    Typed is what differs from the table as the grader wrote it last time, of which it keeps a copy.
+    """
+    new, table = rows_of(results), read_table(folder / TABLE)
+    written = read_table(folder / JUDGED / TABLE)
+    write_rows(folder / JUDGED / TABLE, new.values())
+    fixed = {None, *COLUMNS} - set(MARKS.values())  # None: of what is beyond the last column
+    for name in new.keys() & table.keys():
+        for column, text in table[name].items():
+            last = written.get(name, {}).get(column, "")
+            if column not in fixed and text and not is_same(text, last):
+                new[name][column] = text
+    write_rows(folder / TABLE, [row for _, row in sorted((table | new).items())])
 
 
 # Pages
@@ -189,32 +142,25 @@ def save_pictures(result, folder):
     return names
 
 
+def cells_html(cells):
+    return Markup("".join(map(answer_html, cells)))
+
+
 def written_page(question, reference, results):
     """HTML for staff about a written question.
 
     reference: cells of the answer of the reference. results: their pictures are names of files.
     """
-    shown = [
-        {
-            "student": result["student"],
-            "notebook": result["notebook"],
-            "url": Path(result["file"]).as_uri() if result["file"] else "",
-            "text": cells_html(result["answers"].get(question.number, [])),
-            "plots": [f"{PICTURES}/{name}" for name in result["pictures"].get(question.number, [])],
-        }
-        for result in results
-    ]
     return PAGES.get_template("written_answers.html").render(
         title=f"{question.number} {question.title}",
-        marks=question.marks,
+        question=question,
         rubric=RUBRIC[question.number],
-        reference=cells_html(reference),
-        answers=shown,
+        reference=reference,
+        results=results,
+        pictures=PICTURES,
+        cells_html=cells_html,
+        url=lambda path: Path(path).as_uri(),
     )
-
-
-def cells_html(cells):
-    return Markup("".join(map(answer_html, cells)))
 
 
 # All of it

@@ -6,21 +6,16 @@ makes it an unprivileged user. Limits of time, memory and output hold everywhere
 """
 
 import compileall
-import io
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import numpy as np
 
 from tools.common import ROOT
 
@@ -30,41 +25,29 @@ MODULES = (
     *(f"tools/{name}.py" for name in ("common", "notebook", "questions")),
     *(f"tools/grade/{name}.py" for name in ("__init__", "inside", "problems", "statements")),
 )
-LARGEST_HEADER = 2**16
-MAX_FRAMES = 1000  # a tenth of that is sent
-LARGEST_OUTPUT = 64 * 2**20  # bytes that are read of a process
-DTYPES = {np.dtype(code).str for code in "? b h i q B H I Q e f d g".split()}
-# A right call takes milliseconds. What is the second to take too long gets less.
-PATIENCE = (5, 15), (2, 5)
+# What is read of a process: bytes, lines, and bytes of the JSON in all lines but the first, which
+# is sent before anything of a submission is executed.
+LARGEST_OUTPUT, MAX_LINES, LARGEST_HEADER = 64 * 2**20, 1000, 2**16
+# What a process may use. A right call takes milliseconds.
+JUDGING = {
+    "cpu_seconds": 5,
+    "wall_seconds": 15,
+    "memory_bytes": 768 * 2**20,
+    "file_bytes": 0,
+    "processes": 0,
+}
+LATER = JUDGING | {"cpu_seconds": 2, "wall_seconds": 5}  # once something has taken too long
+WHOLE_NOTEBOOK = {
+    "cpu_seconds": 1200,
+    "wall_seconds": 1200,
+    "memory_bytes": 6 * 2**30,
+    "file_bytes": 128 * 2**20,
+    "processes": 200,
+}
 
 
 class SandboxError(RuntimeError):
     """Submissions cannot be run on this machine; the message says why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a process may use."""
-
-    cpu_seconds: int = PATIENCE[0][0]
-    wall_seconds: int = PATIENCE[0][1]
-    memory_bytes: int = 768 * 2**20
-    file_bytes: int = 0
-    processes: int = 0
-
-
-@dataclass
-class Outcome:
-    """Frames that a process sent, pairs (header, payload), and how it ended: "" if it finished."""
-
-    frames: list
-    ending: str
-
-    def last(self, key):
-        return next((header for header, _ in reversed(self.frames) if key in header), None)
-
-
-# The folder that a process sees
 
 
 @contextmanager
@@ -143,14 +126,14 @@ def choose_sandbox(is_unsafe=False):
     choices = [BUBBLEWRAP] if bubblewrap() else []
     choices += [OTHER_USER] if os.geteuid() == 0 else []
     choices += [NONE] if is_unsafe and os.geteuid() != 0 else []
-    problems = ["bubblewrap is not installed"] if not bubblewrap() else []
+    problems = [] if bubblewrap() else ["bubblewrap is not installed"]
     with sandbox_folder({}, {}) as folder, tempfile.TemporaryFile() as nothing:
         for sandbox in choices:
             request = {"task": "judge", "name": "nothing"}
-            outcome = run(sandbox, folder, nothing, request, Limits())
-            if outcome.last("failed") and not outcome.ending:  # it read that there is nothing
+            lines, ending = run(sandbox, folder, nothing, request, JUDGING)
+            if any("failed" in line for line, _ in lines):  # it read that there is nothing
                 return sandbox
-            problems.append(f"{sandbox}: {outcome.ending}")
+            problems.append(f"{sandbox}: {ending}")
     raise SandboxError(
         f"submissions cannot be locked in here ({'; '.join(problems)}). On Linux, install what is "
         "in tools/requirements.txt, with Python where every user may read it. Elsewhere use "
@@ -169,13 +152,13 @@ def run(sandbox, folder, notebook, request, limits):
         folder: as `sandbox_folder` makes it.
         notebook: a file that is open for reading, of which this process reads nothing.
         request: dict for JSON, with its task and the name of the notebook.
-        limits: Limits.
+        limits: JUDGING, LATER or WHOLE_NOTEBOOK.
 
     Returns:
-        An Outcome; what was sent counts, however the process ended.
+        What it sent, as `lines_in` reads it, and how it ended, "" if well.
     """
     process = subprocess.Popen(
-        [*command(sandbox, folder, limits.file_bytes), json.dumps(request | asdict(limits))],
+        [*command(sandbox, folder, limits["file_bytes"]), json.dumps(request | limits)],
         stdin=notebook,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -183,85 +166,49 @@ def run(sandbox, folder, notebook, request, limits):
         env=environment(),
         start_new_session=True,
     )
+    timer = threading.Timer(limits["wall_seconds"], kill, [process])
     with process:  # closes the pipes
         try:
-            content, ending = read_output(process.stdout, limits.wall_seconds)
-            if not ending:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=2)
+            timer.start()
+            content, ending = process.stdout.read(LARGEST_OUTPUT), ""
+            if len(content) == LARGEST_OUTPUT:
+                ending = "wrote more than is read"
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0 if ending else 2)
+            if timer.finished.is_set():
+                ending = f"did not end within {limits['wall_seconds']} s"
         finally:
-            is_running = process.poll() is None
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            timer.cancel()
+            kill(process)
         said = os.read(process.stderr.fileno(), 10_000).decode(errors="replace").strip()
-    frames, problem = frames_in(content)
-    outcome = Outcome(frames, ending or problem)
-    if not outcome.ending and not outcome.last("finished"):
-        status = -signal.SIGKILL if is_running else process.returncode
-        outcome.ending = describe_status(status, limits, said)
-    return outcome
+    return lines_in(content), ending or describe_status(process.returncode, limits, said)
 
 
-def read_output(stream, wall_seconds):
-    """Bytes of a stream, and "" if it ended or why it was not read on."""
-    content, deadline = bytearray(), time.monotonic() + wall_seconds
-    while (seconds := deadline - time.monotonic()) > 0:
-        if select.select([stream], [], [], seconds)[0]:
-            chunk = os.read(stream.fileno(), 2**18)
-            content += chunk
-            if not chunk:
-                return bytes(content), ""
-            if len(content) > LARGEST_OUTPUT:
-                return bytes(content), "wrote more than is read"
-    return bytes(content), f"did not end within {wall_seconds} s"
+def kill(process):
+    """Kill a process and those that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
-def frames_in(content):
-    """The frames in bytes, perhaps forgeries, and "" or why no more of them are read."""
-    frames, stream = [], io.BytesIO(content)
-    while (line := stream.readline()).endswith(b"\n"):
-        header = read_header(line)
-        if header is None:
-            return frames, "wrote something else than results"
-        if len(frames) == MAX_FRAMES:
-            return frames, "wrote more than is read"
-        payload = stream.read(header["bytes"])
-        if len(payload) == header["bytes"]:
-            frames.append((header, payload))
-    return frames, ""
-
-
-def read_header(line):
-    """The dict in the line that announces a frame, which may be a forgery; None if it is none."""
-    try:
-        header = json.loads(line) if len(line) <= LARGEST_HEADER else None
-        is_right = type(header["bytes"]) is int and 0 <= header["bytes"] <= LARGEST_OUTPUT
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return header if is_right else None
-
-
-def array_in(header, payload):
-    """The array in a frame, or a str that says what was there instead.
-
-    The frame may be a forgery: it is read as plain numbers of the stated shape or not at all.
-    """
-    if "type" in header:
-        return str(header["type"])[:80]
-    try:
-        if header["dtype"] not in DTYPES:
-            return "an array of other numbers"
-        shape = [int(length) for length in header["shape"]]
-        return np.frombuffer(payload, header["dtype"]).reshape(shape)
-    except (ValueError, TypeError, KeyError, OverflowError):
-        return "something that is no array"
+def lines_in(content):
+    """Pairs of a dict and bytes, from lines of JSON, a tab and base64, which may be forgeries."""
+    found = []
+    for line in content.split(b"\n", MAX_LINES)[:MAX_LINES]:
+        header, _, payload = line.partition(b"\t")
+        with suppress(ValueError, RecursionError):
+            if not found or len(header) <= LARGEST_HEADER:
+                value = json.loads(header)
+                found += [(value, payload)] if isinstance(value, dict) else []
+    return found
 
 
 def describe_status(status, limits, said):
-    """How a process ended that has not finished."""
+    """How a process ended that did not end well, or ""."""
+    if status == 0:
+        return ""
     number = -status if status < 0 else status - 128  # bubblewrap adds 128 to a signal
     if number in (signal.SIGXCPU, signal.SIGKILL):
-        return f"used more than {limits.cpu_seconds} s of computing time (an endless loop?)"
+        return f"used more than {limits['cpu_seconds']} s of computing time (an endless loop?)"
     if number in set(signal.Signals):
         return f"crashed ({signal.Signals(number).name})"
     last_line = (said.splitlines() or [""])[-1][:200]

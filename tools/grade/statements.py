@@ -10,57 +10,51 @@ import dis
 import re
 import textwrap
 from dataclasses import dataclass
+from types import CodeType
 
 from tools.grade.problems import FUNCTIONS
-from tools.notebook import EXPERIMENT, Node, code_cells, grade_id, place_of
+from tools.notebook import EXPERIMENT, grade_id, place_of
 
 ANYTHING = "*"  # what a star import defines
 UNREADABLE = (SyntaxError, ValueError, MemoryError, RecursionError)  # for Python's own parser
 CHANGES = {"add", "append", "extend", "insert", "setdefault", "update"}  # methods of a table
 CELL_MAGIC = re.compile(r"\A\s*%%.*")
-SOLUTION = re.compile(r"(?ms)^ *### BEGIN SOLUTION$.*?^ *### END SOLUTION$")
-LIBRARIES = {"autograd", "jax", "tensorflow", "torch"}  # they differentiate by themselves
-LOOPS = ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
-CALLS = dict.fromkeys(("compute_loss", "loss_GLoVe", "evaluate"), "calls") | dict.fromkeys(
-    (  # they call a function again and again
-        *("map", "filter", "reduce", "accumulate", "fromiter", "fromfunction", "frompyfunc"),
-        *("vectorize", "apply_along_axis", "apply_over_axes", "nditer", "ndenumerate", "ndindex"),
-    ),
-    "loops inside",
-)
+REMARKABLE = {  # by what a node of a syntax tree is, calls or imports
+    **dict.fromkeys(("For", "While", "ListComp", "SetComp", "DictComp", "GeneratorExp"), "loops"),
+    **{
+        name: f"loops inside {name}"
+        for name in (
+            *("map", "filter", "reduce", "accumulate", "fromiter", "fromfunction", "frompyfunc"),
+            *("vectorize", "apply_along_axis", "apply_over_axes"),
+            *("nditer", "ndenumerate", "ndindex"),
+        )
+    },
+    **{name: f"calls {name}" for name in ("compute_loss", "loss_GLoVe", "evaluate")},
+    # They differentiate by themselves.
+    **{name: f"imports {name}" for name in ("autograd", "jax", "tensorflow", "torch")},
+}
 
 
 @dataclass
 class Statement:
-    """A top-level statement.
+    """A top-level statement: its syntax tree and code, the place and the lines of its cell.
 
-    place: how to name its cell. defines, uses: names; `.name` stands for an attribute of anything.
-    tree: its syntax tree, in which the numbers of its lines are those of the cell, whose `lines`
-    these are.
+    defines, uses: names; `.name` stands for an attribute of anything.
     """
 
-    text: str
+    tree: ast.stmt
+    code: CodeType
     place: str
+    lines: list
     defines: set
     uses: set
-    tree: ast.stmt
-    lines: list
-
-    def compiled(self):
-        return compile(ast.Module([self.tree], []), self.place, "exec")
-
-
-def stubs_of(cells):
-    """Set of the texts of the statements in solution cells, without their solutions."""
-    empty = [Node({**cell, "source": SOLUTION.sub("", cell.source)}) for cell in cells]
-    return {statement.text for statement in read_statements(Node(cells=empty))[0]}
 
 
 # From cells to statements
 
 
 def parse(source):
-    """Syntax tree of a cell, without IPython's own lines. Raises SyntaxError."""
+    """Syntax tree of a cell, without IPython's own lines. Raises one of UNREADABLE."""
     source = CELL_MAGIC.sub("", source)
     try:
         return ast.parse(source)
@@ -74,42 +68,31 @@ def parse(source):
 
 
 def is_rest(source, before):
-    """Whether a cell is the rest of the one before, which somebody has split inside a function.
+    """Whether a cell is the rest of the one before, which somebody has split inside a function."""
+    if not source[:1].isspace() or re.search(r"(?m)^\s*(def|class) ", source):
+        return False  # with functions of its own it is a cell that is indented as a whole
+    try:
+        return bool(parse(f"{before}\n{source}"))
+    except UNREADABLE:
+        return False
 
-    With functions of its own it is a cell that is indented as a whole.
+
+def read_statements(cells):
+    """The Statements in cells, and by function what keeps its cell from being parsed.
+
+    Experiments define nothing that a function needs.
     """
-    if not source.startswith((" ", "\t")):
-        return False
-    try:
-        parse(f"{before}\n{source}")
-    except UNREADABLE:
-        return False
-    try:
-        alone = ast.parse(textwrap.dedent(source)).body
-    except UNREADABLE:
-        return True
-    return not any(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in alone)
-
-
-def blocks(notebook):
-    """Pairs (place, source) of the code cells that are no experiments; split ones are joined."""
-    found = []
-    cells = [c for c in code_cells(notebook) if EXPERIMENT not in c.metadata.get("tags", [])]
+    blocks, statements, problems = [], [], {}
+    cells = [cell for cell in cells if EXPERIMENT not in cell.metadata.get("tags", [])]
     for number, cell in enumerate(cells, start=1):
         source = cell.source.strip("\n")
-        if found and is_rest(source, found[-1][1]):
-            found[-1] = found[-1][0], f"{found[-1][1]}\n{source}"
+        if blocks and is_rest(source, blocks[-1][1]):
+            blocks[-1] = blocks[-1][0], f"{blocks[-1][1]}\n{source}"
         else:
-            name = grade_id(cell)
-            place = f"cell {name}" if name in FUNCTIONS else place_of(number, cell)
-            found.append((place, textwrap.dedent(source)))
-    return found
-
-
-def read_statements(notebook):
-    """The Statements of a notebook, and by function what keeps its cell from being parsed."""
-    statements, problems = [], {}
-    for place, source in blocks(notebook):
+            is_known = grade_id(cell) in FUNCTIONS
+            place = f"cell {grade_id(cell)}" if is_known else place_of(number, cell)
+            blocks.append((place, textwrap.dedent(source)))
+    for place, source in blocks:
         try:
             trees = parse(source).body
             statements += [statement_of(tree, place, source.splitlines()) for tree in trees]
@@ -117,9 +100,8 @@ def read_statements(notebook):
             line = getattr(error, "lineno", None)
             where = f"{place}, line {line}" if line else place
             text = f"{type(error).__name__}: {getattr(error, 'msg', error)} ({where})"
-            for name in FUNCTIONS:
-                if re.search(rf"def +{name}\b|\b{name} *=", source):
-                    problems[name] = text
+            names = [name for name in FUNCTIONS if re.search(rf"def +{name}\b|\b{name} *=", source)]
+            problems |= dict.fromkeys(names, text)
     return statements, problems
 
 
@@ -137,49 +119,41 @@ def statement_of(tree, place, lines):
         defines |= named or {f".{name}" for name in FUNCTIONS}
     if isinstance(tree, ast.ImportFrom) and tree.names[0].name == "*":
         defines.add(ANYTHING)
-    return Statement(ast.unparse(tree), place, defines, uses, tree, lines)
+    return Statement(tree, code, place, lines, defines, uses)
 
 
 def names_in(code):
     """Names that a code object stores at its top, and that it or its functions look up."""
-    stores, loads, pending = set(), set(), [code]
+    defines, uses, pending = set(), set(), [code]
     while pending:
         current = pending.pop()
-        pending += [constant for constant in current.co_consts if hasattr(constant, "co_code")]
+        pending += [constant for constant in current.co_consts if isinstance(constant, CodeType)]
         for instruction in dis.get_instructions(current):
-            operation, name = instruction.opname, instruction.argval
-            if operation in ("LOAD_NAME", "LOAD_GLOBAL"):
-                loads.add(name)
-            elif operation in ("LOAD_ATTR", "LOAD_METHOD"):
-                loads.add(f".{name}")
-            elif current is code and operation in ("STORE_NAME", "STORE_GLOBAL"):
-                stores.add(name)
-            elif current is code and operation == "STORE_ATTR":
-                stores.add(f".{name}")
-    return stores, loads
+            if instruction.opcode in dis.hasname:
+                is_attribute = instruction.opname.endswith(("ATTR", "METHOD"))
+                name = f".{instruction.argval}" if is_attribute else instruction.argval
+                if instruction.opname.startswith("LOAD"):
+                    uses.add(name)
+                elif current is code and instruction.opname.startswith("STORE"):
+                    defines.add(name)
+    return defines, uses
 
 
 # What a function needs
 
 
-def is_unwritten(statement, stubs):
-    """Whether a statement is one of the stubs, or has the line that students are to replace."""
-    return statement.text in stubs or any(
-        isinstance(node, ast.Raise) and node.exc and "NotImplementedError" in ast.unparse(node.exc)
-        for node in ast.walk(statement.tree)
-    )
-
-
 def without_empty_copies(statements, stubs):
     """The Statements but for unwritten definitions of functions that an earlier one has written.
 
-    stubs: texts of the functions as they were handed out.
+    stubs: Statements of the cells with the functions, as they were handed out.
     """
+    handed_out = {ast.unparse(statement.tree) for statement in stubs}
     kept, written = [], set()
     for statement in statements:
-        functions = {name for name in FUNCTIONS if name in statement.defines}
-        is_empty = bool(functions) and is_unwritten(statement, stubs)
-        if not (is_empty and functions <= written):
+        functions = statement.defines & FUNCTIONS.keys()
+        text = ast.unparse(statement.tree) if functions else ""
+        is_empty = text in handed_out or "raise NotImplementedError" in text
+        if not (functions and is_empty and functions <= written):
             kept.append(statement)
         written |= set() if is_empty else functions
     return kept
@@ -187,36 +161,31 @@ def without_empty_copies(statements, stubs):
 
 def needed(statements, names):
     """The Statements that define some of the names or what those use, in their order."""
-    defining = {}
-    for number, statement in enumerate(statements):
-        for name in statement.defines:
-            defining.setdefault(name, []).append(number)
-    pending, seen, chosen = [*names, ANYTHING], {*names, ANYTHING}, set()
-    while pending:
-        for number in defining.get(pending.pop(), ()):
-            if number not in chosen:
-                chosen.add(number)
-                new = statements[number].uses - seen
-                seen |= new
-                pending += new
-    return [statements[number] for number in sorted(chosen)]
+    known, chosen = {*names, ANYTHING}, set()
+    while True:
+        new = {
+            number
+            for number, statement in enumerate(statements)
+            if number not in chosen and statement.defines & known
+        }
+        if not new:
+            return [statements[number] for number in sorted(chosen)]
+        chosen |= new
+        known |= set().union(*(statements[number].uses for number in new))
 
 
 # What staff may want to look at
 
 
-def remarkable(node):
-    """What there is to see in a node of a syntax tree; "" if nothing."""
-    if isinstance(node, LOOPS):
-        return "loops"
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        modules = {alias.name for alias in node.names} | {getattr(node, "module", None) or ""}
-        used = sorted({module.partition(".")[0] for module in modules} & LIBRARIES)
-        return f"imports {used[0]}" if used else ""
-    if isinstance(node, ast.Call):
-        name = getattr(node.func, "id", getattr(node.func, "attr", ""))  # of f() or of x.f()
-        return f"{CALLS[name]} {name}" if name in CALLS else ""
-    return ""
+def names_of(node):
+    """What a node of a syntax tree calls or imports, and else its type."""
+    if isinstance(node, ast.Call):  # f() or x.f()
+        return [getattr(node.func, "id", getattr(node.func, "attr", ""))]
+    if isinstance(node, ast.ImportFrom):
+        return [(node.module or "").partition(".")[0]]
+    if isinstance(node, ast.Import):
+        return [alias.name.partition(".")[0] for alias in node.names]
+    return [type(node).__name__]
 
 
 def findings(statements, provided_lines):
@@ -229,7 +198,8 @@ def findings(statements, provided_lines):
         for node in ast.walk(statement.tree):
             number = getattr(node, "lineno", 0)
             line = "".join(statement.lines[number - 1 : number]).strip()
-            if line and line not in provided_lines and (what := remarkable(node)):
-                key = statement.place, number, what
-                found[key] = f"{what} in line {number} of {statement.place}: {line[:80]}"
-    return list(found.values())
+            if line and line not in provided_lines:
+                for what in filter(None, map(REMARKABLE.get, names_of(node))):
+                    text = f"{what} in line {number} of {statement.place}: {line[:80]}"
+                    found[text] = None  # once
+    return list(found)

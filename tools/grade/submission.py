@@ -1,5 +1,6 @@
 """Find submissions, and grade one: a dict for JSON with all that is known of it."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -11,36 +12,30 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.common import DATA
-from tools.grade.judge import Reference, judge
+from tools.common import DATA, PARTIALLY_TRAINED, write_atomically
+from tools.grade.judge import Calls, Reference, judge
 from tools.grade.problems import FUNCTIONS
-from tools.grade.sandbox import BUBBLEWRAP, PATIENCE, Limits, run, sandbox_folder
-from tools.grade.statements import read_statements, stubs_of
+from tools.grade.sandbox import BUBBLEWRAP, JUDGING, LATER, WHOLE_NOTEBOOK, run, sandbox_folder
 from tools.notebook import (
     PLACEHOLDER_UNIS,
     SUBMITTED_NAME,
+    grade_id,
     load_definitions,
     printed_gradients,
-    provided_lines,
     read_notebook,
 )
 
 WINDOWS = 1000  # of each split, in the sandbox: code takes sizes and words from them
 CELL_SECONDS = 300
+JUDGED = "judged"  # folder of the results
 MAX_TEXT = 300  # characters of a line that a process sends
-WHOLE_NOTEBOOK = Limits(1200, 1200, 6 * 2**30, 128 * 2**20, 200)
 # What training prints differs in the second decimal on other processors.
 CROSS_ENTROPY, GRADIENT = 0.02, 0.01
+SOLUTION = re.compile(r"(?ms)^ *### BEGIN SOLUTION$.*?^ *### END SOLUTION$")
 NOTHING_READ = {
-    "answers": {},
-    "pictures": {},
-    "printed": {},
-    "final": {},
-    "problems": {},
-    "findings": {function: [] for function in FUNCTIONS},
-    "remark": "",
+    **{"answers": {}, "pictures": {}, "printed": {}, "final": {}},
+    **{"problems": {}, "findings": {}, "remark": ""},
 }
-NOT_CALLED = {function: ([], "") for function in FUNCTIONS}
 
 
 # Finding submissions and their notebooks
@@ -65,13 +60,11 @@ def files_in(folder):
 
 
 def choose_notebook(path):
-    """The notebook (or zip) of a submission, None without one, and a remark if there are others."""
+    """The notebook of a submission, None without one, and a remark if there are others."""
     path = Path(path)
     if not path.is_dir():
         return path, ""
-    files = list(files_in(path))
-    found = [file for file in files if file.suffix.lower() == ".ipynb"]
-    found = found or [file for file in files if file.suffix.lower() == ".zip"]
+    found = [file for file in files_in(path) if file.suffix.lower() == ".ipynb"]
     named = [file for file in found if SUBMITTED_NAME.search(file.name)]
     chosen = (named or found or [None])[-1]
     others = ", ".join(file.name for file in found if file != chosen)
@@ -105,6 +98,20 @@ class Grader:
     cell_seconds: int = None
 
 
+def handed_out(notebook):
+    """Bytes of the notebook that students get, without outputs: what is no solution, and stubs.
+
+    notebook: node of the reference.
+    """
+    cells = []
+    for cell in notebook.cells:
+        is_solution = cell.metadata.get("nbgrader", {}).get("solution")
+        if not is_solution or grade_id(cell) in FUNCTIONS:
+            kept = {key: cell[key] for key in ("cell_type", "metadata")}
+            cells.append(kept | {"source": SOLUTION.sub("", cell.source)})
+    return json.dumps({"cells": cells, "nbformat": 4}).encode()
+
+
 @contextmanager
 def make_grader(sandbox, notebook, data, partially_trained, key_lines, cell_seconds=None):
     """A Grader, whose folder exists as long as the context.
@@ -117,20 +124,10 @@ def make_grader(sandbox, notebook, data, partially_trained, key_lines, cell_seco
     """
     path, loaded = data
     few = {k: v[:WINDOWS] if isinstance(v, np.ndarray) else v for k, v in loaded.items()}
-    node = read_notebook(notebook)
-    solutions = [c for c in node.cells if c.metadata.get("nbgrader", {}).get("solution")]
-    node.cells = [cell for cell in node.cells if cell not in solutions]
-    statements, _ = read_statements(node)
-    public = {
-        "cells": {cell.source for cell in node.cells if cell.cell_type == "code"},
-        "lines": provided_lines(node),
-        "statements": statements,
-        "stubs": stubs_of([cell for cell in solutions if cell.cell_type == "code"]),
-    }
     contents = {
-        "public.pk": pickle.dumps(public),
+        "handed_out.ipynb": handed_out(read_notebook(notebook)),
         DATA.name: pickle.dumps(few, 4),
-        "partially_trained.pk": partially_trained,
+        PARTIALLY_TRAINED.name: partially_trained,
     }
     files = {f"full/{DATA.name}": path} if cell_seconds else {}
     key = printed_gradients("\n".join(key_lines))
@@ -148,35 +145,41 @@ def open_file(path):
     return os.fdopen(descriptor, "rb")
 
 
+def ask(path, grader, limits, **request):
+    """Start a process in the sandbox that reads a notebook.
+
+    Returns a dict with what it read, {} if it cannot be read, pairs (header, payload) that it sent
+    afterwards, how it ended, and why the notebook cannot be read, or "".
+    """
+    with open_file(path) as file:
+        request |= {"name": path.name}
+        lines, ending = run(grader.sandbox, grader.folder, file, request, limits)
+    first = lines[0][0] if lines else {}
+    failure = first.get("failed") or f"{path.name}: the process that read it {ending}"
+    failure = "" if "read" in first else str(failure)[:600]
+    return first.get("read", {}), lines[1:], ending, failure
+
+
 def run_functions(path, grader):
-    """What is in a notebook, calls as `tools.grade.judge.judge` takes them, and "" or a failure.
+    """What is in a notebook, Calls by function, and why the notebook cannot be read, or "".
 
     A function that ends its process or does not end costs the others nothing: they are run in
-    another process. The failure says why the notebook cannot be read.
+    another process.
     """
-    found, calls, pending, failure = NOTHING_READ, dict(NOT_CALLED), [*FUNCTIONS], ""
+    calls = {function: Calls() for function in FUNCTIONS}
+    found, pending, limits, failure = {}, [*FUNCTIONS], JUDGING, ""
     while pending and not failure:
-        limits = Limits(*PATIENCE[any(ending for _, ending in calls.values())])
-        request = {"task": "judge", "name": path.name, "functions": pending}
-        with open_file(path) as file:
-            outcome = run(grader.sandbox, grader.folder, file, request, limits)
-        function = None
-        for header, payload in outcome.frames:
-            if found is NOTHING_READ and header.get("read") is True:
-                found = json.loads(payload)
-            elif header.get("begin") in pending:
-                function = header["begin"]
-                calls[function] = [], ""
-            elif function:
-                calls[function][0].append((header, payload))
-            elif header.get("failed"):
-                failure = str(header["failed"])[:600]
-        if function:
-            calls[function] = calls[function][0], outcome.ending
-            pending = pending[pending.index(function) + 1 :]
-        else:
-            failure = failure or f"{path.name}: the process that read it {outcome.ending}"
-    return found, calls, failure
+        read, lines, ending, failure = ask(path, grader, limits, task="judge", functions=pending)
+        found = found or read
+        for header, payload in lines:
+            if header.get("function") in pending:
+                calls[header["function"]].add(header, payload)
+        done = [function for function in pending if ({"done": function}, b"") in lines]
+        pending = [function for function in pending if function not in done]
+        if pending and not failure and (ending or not done):
+            calls[pending.pop(0)].ending = ending or "ended the Python process (exit code 0)"
+            limits = LATER
+    return NOTHING_READ | found, calls, failure
 
 
 def grade(path, grader):
@@ -189,13 +192,15 @@ def grade(path, grader):
     path = Path(path)
     notebook, remark = choose_notebook(path)
     remarks, staff, found = [remark], [], NOTHING_READ
-    grades = judge(NOTHING_READ, NOT_CALLED, grader.reference)
+    questions = judge(found, {function: Calls() for function in FUNCTIONS}, grader.reference)
     if notebook is None:
         remarks.append("no notebook was found")
     else:
+        if not SUBMITTED_NAME.search(notebook.name):
+            remarks.append(f"the file is named {notebook.name}, not hw1_code_<uni>.ipynb")
         try:
             found, calls, failure = run_functions(notebook, grader)
-            grades = judge(found, calls, grader.reference)
+            questions = judge(found, calls, grader.reference)
             remarks += [failure, found["remark"]]
             if grader.cell_seconds and not failure:
                 staff += re_execute(notebook, found, grader)
@@ -203,8 +208,6 @@ def grade(path, grader):
             remarks.append(str(error))
         except Exception as error:  # no submission stops the others
             staff.append(f"it could not be judged: look at it ({type(error).__name__}: {error})")
-        if not SUBMITTED_NAME.search(notebook.name):
-            remarks.append(f"the file is named {notebook.name}, not hw1_code_<uni>.ipynb")
     if grader.sandbox != BUBBLEWRAP:
         staff.append(f"it was run without bubblewrap, with {grader.sandbox}")
     return {
@@ -212,12 +215,36 @@ def grade(path, grader):
         "student": name_of(path, notebook),
         "notebook": str(notebook.relative_to(path.parent)) if notebook else "",
         "file": str(notebook.resolve()) if notebook else "",
-        "questions": [grade.as_dict() for grade in grades.values()],
+        "questions": questions,
         "remarks": [remark for remark in remarks if remark],
         "staff": staff,
         "answers": found["answers"],
         "pictures": found["pictures"],
     }
+
+
+# Results
+
+
+def file_name(submission):
+    """A name for the files about a submission, with no sign that some system forbids."""
+    plain = re.sub(r"[^\w.-]", "_", submission).strip(".")[:80]
+    if plain == submission:
+        return plain
+    return f"{plain}-{hashlib.sha256(submission.encode(errors='replace')).hexdigest()[:6]}"
+
+
+def write_text(path, text):
+    """Write a text as UTF-8, whatever a file name or an answer held. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode(errors="replace"))
+
+
+def write_result(path, result):
+    """Write a result, as `tools.grade.submission.grade` returns it, to a JSON file, or a folder."""
+    path = Path(path)
+    path = path / f"{file_name(result['submission'])}.json" if path.is_dir() else path
+    write_text(path, json.dumps(result, indent=1) + "\n")
 
 
 # Running it again
@@ -228,13 +255,12 @@ def re_execute(path, found, grader):
 
     Compared is what comes out the same on another processor: printed gradients, cross-entropies.
     """
-    request = {"task": "re_execute", "name": path.name, "cell_seconds": grader.cell_seconds}
-    with open_file(path) as file:
-        outcome = run(grader.sandbox, grader.folder, file, request, WHOLE_NOTEBOOK)
-    fresh = next((json.loads(payload) for header, payload in outcome.frames if payload), None)
-    if fresh is None:
-        failed = outcome.last("failed") or {"failed": f"the process {outcome.ending}"}
-        return [f"re-executed: {failed['failed']}"]
+    seconds = grader.cell_seconds
+    fresh, _, _, failure = ask(
+        path, grader, WHOLE_NOTEBOOK, task="re_execute", cell_seconds=seconds
+    )
+    if failure:
+        return [f"re-executed: {failure}"]
     lines = [f"re-executed, {str(line)[:MAX_TEXT]}" for line in fresh["errors"][:20]]
     for kind, allowed in (("printed", 0.0), ("final", CROSS_ENTROPY)):
         lines += differences(found[kind], fresh[kind], allowed)
@@ -250,10 +276,6 @@ def differences(saved, fresh, allowed):
     for name in saved | fresh:
         old, new = saved.get(name, np.nan), fresh.get(name, np.nan)
         if not abs(old - new) <= (allowed or GRADIENT * abs(old)):  # nor is NaN ever the same
-            wrong.append(name)
-    if not wrong:
-        return []
-    name = wrong[0]
-    texts = [f"{figures[name]:.6g}" if name in figures else "nothing" for figures in (fresh, saved)]
-    others = f", and {len(wrong) - 1} more differ" if wrong[1:] else ""
-    return [f"re-executed: {name} is {texts[0]}, {texts[1]} was saved{others}"]
+            wrong.append(f"{name} is {new:.6g}, {old:.6g} was saved")
+    more = f", and {len(wrong) - 1} more differ" if wrong[1:] else ""
+    return [f"re-executed: {line}{more}" for line in wrong[:1]]
