@@ -10,7 +10,6 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from tests.pdf.pages import glyphs_of, text_of
 from tools.pdf.document import typeset_notebook
 from tools.pdf.formulas import Formulas
-from tools.pdf.macros import definitions, expand
 
 # What Jupyter shows as a formula, and the text of it in the PDF, line by line.
 SHOWN = {
@@ -36,6 +35,9 @@ SHOWN = {
     r"$\def\E{\mathbb{E}} \E[x]$": "𝔼[𝑥]",
     r"$\newcommand{\inner}[2]{\langle #1,#2\rangle} \inner{u}{\inner vw}$": "⟨𝑢, ⟨𝑣, 𝑤⟩⟩",
     r"$\DeclareMathOperator{\rank}{rank}\rank A$": "rank 𝐴",
+    r"$\newcommand{\half}{\frac12}\half{}x \alpha\label{a}b$": "1\n2𝑥𝛼𝑏",
+    r"${a_{1} \over {b \over \overline{c}}}{\bf x}y 50\% % of it$": "𝑎1\n𝑏\n𝑐𝐱𝑦50%",
+    r"$\renewcommand{\tag}[1]{#1#1}\tag{7} \smash[b]{c}$": "77𝑐",
     r"$P(y|x), \{z\}, 3.5\%, a_b, \#1 \& \$2$": "𝑃(𝑦|𝑥), {𝑧}, 3.5%, 𝑎𝑏, #1&$2",
     r"$\hat{x}\overline{\mathbf x}\vec v x'$": "̂𝑥𝐱⃗𝑣𝑥′",
     r"$\boxed{\sqrt{x}}\phantom{q}\cancel{y}$": "√𝑥 𝑦",
@@ -113,14 +115,15 @@ def test_digits_of_fractions_in_a_line_are_legible():
 
 
 def typeset_one(markdown):
-    formulas = Formulas(definitions(markdown))
+    formulas = Formulas()
     formulas.take(markdown, "cell 3")
     return formulas.typeset()
 
 
 @pytest.mark.parametrize(
     "source", [r"$\frac{a}{$", r"$\nosuchmacro{x}$", "$$\\nosuchmacro{x} \\\\\n y$$",
-               r"$\def\a{\a\a} \a$", r"$x$ $\rule{1cm}{1pt}$", r"$\begin{tikzcd} A \end{tikzcd}$"]
+               r"$\def\a{\a\a} \a$", r"$x$ $y \) z \alpha$",
+               r"$x$ $\rule{1cm}{1pt}$", r"$\begin{tikzcd} A \end{tikzcd}$"]
 )  # fmt: skip
 def test_what_is_not_understood_is_shown_as_its_source(source):
     typeset, warnings = typeset_one(source)
@@ -155,27 +158,6 @@ def test_a_formula_that_would_lose_something_is_shown_as_its_source(lost, kept, 
     monkeypatch.setattr(pypandoc, "convert_text", convert_wrongly)
     (source,), (warning,) = typeset_one(formula)
     assert source.startswith("#raw(") and "lost" in warning
-
-
-@pytest.mark.parametrize(
-    "latex, meant",
-    [
-        (r"\half x", r"\frac12 x"),
-        (r"\half{}x", r"\frac12{}x"),
-        (r"\pair a{bc}", "(a, bc)"),
-        (r"\alpha\label{a}b", r"\alpha b"),
-        (r"\\half", r"\\half"),  # a new line, and then a word
-        (r"50\% % of it", r"50\% "),
-        (r"{a_{1} \over {b \over \overline{c}}}", r"\frac{a_{1} }{ \frac{b }{ \overline{c}}}"),
-        (r"{\bf x}y", r"{\mathbfsfup{x}}y"),
-    ],
-)
-def test_macros_are_replaced_by_what_they_mean(latex, meant):
-    macros = {"half": (0, r"\frac12"), "pair": (2, "(#1, #2)")}
-    assert (
-        expand(latex, macros).replace(r"\begin{gathered}", "").replace(r"\end{gathered}", "")
-        == meant
-    )
 
 
 @pytest.mark.parametrize(

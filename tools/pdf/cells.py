@@ -12,7 +12,6 @@ from bs4 import BeautifulSoup
 
 from tools.notebook import ANSI, grade_id, place_of
 from tools.pdf.formulas import Formulas, with_formulas
-from tools.pdf.macros import definitions
 from tools.pdf.markup import html_of, html_to_typst, prepared, raw_block
 from tools.pdf.pictures import PictureError, from_base64
 from tools.questions import QUESTIONS
@@ -95,8 +94,7 @@ class NotebookTypesetter:
         self.provided = provided
         self.warnings = []
         self.sections = set()  # that have begun
-        texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-        self.formulas = Formulas(definitions("\n".join(texts)))
+        self.formulas = Formulas()
 
     def typeset(self):
         """The pieces of all cells, with `source`; and what could not be shown, a list."""

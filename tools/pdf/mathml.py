@@ -1,11 +1,7 @@
-"""TeX -> MathML, by pandoc; MathML -> typst math, by a rule for each of its few elements."""
+"""MathML -> typst math, by a rule for each of its few elements."""
 
-import json
 import re
 import unicodedata
-
-import pypandoc
-from bs4 import BeautifulSoup
 
 
 class FormulaError(ValueError):
@@ -16,21 +12,6 @@ def quoted(text):
     """A typst string literal."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + escaped.replace("\n", "\\n").replace("\t", "    ") + '"'
-
-
-def mathml(formulas, are_inline):
-    """MathML, a bs4 Tag, for each TeX formula, or None where pandoc does not understand it."""
-    kinds = [{"t": "InlineMath" if is_inline else "DisplayMath"} for is_inline in are_inline]
-    blocks = [
-        {"t": "Para", "c": [{"t": "Math", "c": [kind, latex]}]}
-        for kind, latex in zip(kinds, formulas)
-    ]
-    document = json.loads(pypandoc.convert_text("", "json", format="markdown"))  # its frame
-    options = ["--mathml", "--wrap=none", "--quiet"]
-    source = json.dumps(document | {"blocks": blocks})
-    html = pypandoc.convert_text(source, "html", format="json", extra_args=options)
-    paragraphs = BeautifulSoup(html, "html.parser").find_all("p", recursive=False)
-    return [paragraph.find("math") for paragraph in paragraphs]
 
 
 ACCENTS = {"→": "\u20d7", "←": "\u20d6"}  # as a sign above a letter

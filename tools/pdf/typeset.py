@@ -8,7 +8,6 @@ import matplotlib
 import typst
 
 from tools.pdf.formulas import Formulas, with_formulas
-from tools.pdf.macros import definitions
 from tools.pdf.markup import html_of, html_to_typst, prepared
 from tools.pdf.pictures import Pictures
 
@@ -69,7 +68,7 @@ def markdown_to_pdf(markdown, folder=".", paper="a4", title="", footer=""):
     Raises TypesetError if anything cannot be shown as it is meant.
     """
 
-    formulas = Formulas(definitions(markdown))
+    formulas = Formulas()
     with tempfile.TemporaryDirectory() as pictures:
         html = html_of(formulas.take(markdown, "the text"))
         html, missing = prepared(html, formulas, Pictures(pictures, folder).store)
