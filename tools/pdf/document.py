@@ -10,8 +10,8 @@ import pypdf
 from matplotlib.ft2font import FT2Font
 
 from tools.notebook import provided_lines
-from tools.pdf.cells import NotebookTypesetter
-from tools.pdf.pictures import Pictures
+from tools.pdf.cells import CellTypesetter
+from tools.pdf.markup import Texts
 from tools.pdf.typeset import FONTS, PAPERS, TypesetError, compile_typst
 from tools.questions import QUESTIONS
 
@@ -75,8 +75,13 @@ def typeset_notebook(notebook, path, paper="a4", short=False, n_before=0):
     path = Path(path)
     provided = provided_lines() if short else frozenset()
     with tempfile.TemporaryDirectory() as folder:
-        typesetter = NotebookTypesetter(notebook, Pictures(folder, path.parent), provided)
-        pieces, warnings = typesetter.typeset()
+        texts = Texts(folder, path.parent)
+        typesetter = CellTypesetter(texts, provided)
+        cells = enumerate(notebook.cells, start=1)
+        pieces = [piece for number, cell in cells for piece in typesetter.pieces(cell, number)]
+        sources, warnings = texts.typeset()
+        for piece in pieces:
+            piece.source = piece.plain if piece.text is None else sources[piece.text]
         foreign = foreign_characters("".join(piece.plain for piece in pieces))
         if foreign:
             warnings.append(

@@ -7,9 +7,7 @@ from pathlib import Path
 import matplotlib
 import typst
 
-from tools.pdf.formulas import Formulas, with_formulas
-from tools.pdf.markup import html_of, html_to_typst, prepared
-from tools.pdf.pictures import Pictures
+from tools.pdf.markup import Texts
 
 TEMPLATE = Path(__file__).with_suffix(".typ")
 PAPERS = {"a4": "a4", "letter": "us-letter"}
@@ -67,14 +65,11 @@ def markdown_to_pdf(markdown, folder=".", paper="a4", title="", footer=""):
 
     Raises TypesetError if anything cannot be shown as it is meant.
     """
-
-    formulas = Formulas()
     with tempfile.TemporaryDirectory() as pictures:
-        html = html_of(formulas.take(markdown, "the text"))
-        html, missing = prepared(html, formulas, Pictures(pictures, folder).store)
-        typeset, warnings = formulas.typeset()
-        if found := missing + warnings:
-            raise TypesetError(found[0])
+        texts = Texts(pictures, folder)
+        texts.add_markdown(markdown)
+        (body,), warnings = texts.typeset()
+        if warnings:
+            raise TypesetError(warnings[0])
         inputs = {"paper": PAPERS[paper], "title": title, "footer": footer}
-        body = with_formulas(html_to_typst([html])[0], typeset)
         return compile_typst(body, pictures, **inputs)[0]
