@@ -2,14 +2,18 @@
 
 import base64
 import io
+import re
 
 import nbformat
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tests.pdf.pages import text_of
 from tools.notebook import complete_cell
+from tools.pdf.typeset import make_pdf
 from tools.questions import QUESTIONS
 
+NAME = "hw1_code_abc1234.ipynb"
 GRADIENTS = "\n".join(f"hid_bias[{i}] {i}.123456e-0{i}" for i in range(1, 10))
 
 
@@ -51,6 +55,22 @@ def notebook_of(*cells):
             cell.execution_count = count = count + 1
         complete_cell(cell)
     return new_notebook(cells=list(cells))
+
+
+def typeset(*cells, path=NAME, **options):
+    """PDF of cells, and warnings but those about questions, which are not there."""
+    pdf, _, warnings = make_pdf(notebook_of(*cells), path, **options)
+    return pdf, [warning for warning in warnings if "so it has no page" not in warning]
+
+
+def assert_shown(table):
+    """The PDF of each text, a key, has the words that are its value, without a warning."""
+    cells = (text(f"start{i}end\n\n{markdown}") for i, markdown in enumerate(table))
+    pdf, warnings = typeset(*cells)
+    assert warnings == []
+    pages = re.sub(rf"{re.escape(NAME)} \d+ / \d+|\s", "", text_of(pdf))
+    shown = re.split(r"start\d+end", pages)[1:]
+    assert dict(zip(table, shown)) == {key: "".join(words.split()) for key, words in table.items()}
 
 
 def questions():

@@ -15,7 +15,9 @@ from nbformat.v4 import new_raw_cell
 from PIL import Image
 
 from tests.pdf.notebooks import (
+    NAME,
     as_base64,
+    assert_shown,
     code,
     display,
     notebook_of,
@@ -23,24 +25,24 @@ from tests.pdf.notebooks import (
     questions,
     stream,
     text,
+    typeset,
 )
 from tests.pdf.pages import SIZE, filled, glyphs_of, pages_of, pictures_of, reader_of, text_of
 from tools.common import NOTEBOOK, ROOT
 from tools.notebook import NotebookError, printed_gradients, read_notebook
 from tools.pdf import __main__ as command
 from tools.pdf.cells import overwritten, shortened
-from tools.pdf.document import WrittenError, make_pdf, parts_of, read_written, typeset_notebook
-from tools.pdf.typeset import TypesetError, markdown_to_pdf
+from tools.pdf.typeset import (
+    TypesetError,
+    WrittenError,
+    make_pdf,
+    markdown_to_pdf,
+    parts_of,
+    read_written,
+)
 from tools.questions import QUESTIONS
 
-NAME = "hw1_code_abc1234.ipynb"
 SIDE_MARGIN = 56  # points, 2 cm
-
-
-def typeset(*cells, path=NAME, **options):
-    """PDF of cells, and warnings."""
-    pdf, _, warnings = typeset_notebook(notebook_of(*cells), path, **options)
-    return pdf, warnings
 
 
 def shown(*cells, **options):
@@ -148,11 +150,11 @@ MARKDOWN = {
 
 
 def test_markdown_is_shown_as_jupyter_shows_it():
-    pdf, warnings = typeset(*(text(f"start{i}end\n\n{md}") for i, md in enumerate(MARKDOWN)))
-    assert warnings == []
-    parts = re.split(r"start\d+end\n", re.sub(rf"{NAME} \d / \d", "", text_of(pdf)))[1:]
-    parts = [re.sub(r"\n+", "\n", part).strip() for part in parts]
-    assert dict(zip(MARKDOWN, parts)) == MARKDOWN
+    assert_shown(MARKDOWN)
+
+
+def test_links():
+    pdf, _ = typeset(*map(text, MARKDOWN))
     links = [
         a.get_object()["/A"]["/URI"] for p in reader_of(pdf).pages for a in p.get("/Annots", [])
     ]
@@ -443,20 +445,12 @@ def test_an_old_python_is_told_before_anything_else(monkeypatch):
         exec(compile(source, "__main__.py", "exec"), {"__name__": "__main__"})
 
 
-def test_missing_packages_are_named_with_the_command_that_installs_them(monkeypatch, tmp_path):
-    find = command.importlib.util.find_spec
-    absent = {"typst", "pypandoc"}
-    monkeypatch.setattr(
-        command.importlib.util, "find_spec", lambda name: None if name in absent else find(name)
-    )
+def test_a_missing_package_ends_it_with_the_command_that_installs_all(monkeypatch, tmp_path):
     monkeypatch.setattr(command, "interpreter", lambda: ".venv/bin/python")
-    with pytest.raises(command.HandInError) as error:
-        command.require_packages()
-    packages = '"pypandoc-binary>=1.17" "typst==0.14.9"'
-    assert f".venv/bin/python -m pip install {packages}" in str(error.value)
-    absent.add("nbformat")
-    with pytest.raises(command.HandInError, match="pip install -r requirements.txt"):
-        command.require_packages()
+    monkeypatch.setitem(sys.modules, "tools.pdf.typeset", None)
+    status, _, errors = run_tool(tmp_path / NAME)
+    assert status == 1 and "tools.pdf.typeset" in errors
+    assert ".venv/bin/python -m pip install -r tools/requirements.txt" in errors
 
 
 def test_the_interpreter_is_that_of_the_environment_beside_the_notebook(tmp_path):
@@ -465,12 +459,6 @@ def test_the_interpreter_is_that_of_the_environment_beside_the_notebook(tmp_path
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()
         assert command.interpreter(tmp_path).replace("\\", "/") == name
-
-
-def test_packages_are_those_of_the_requirements():
-    lines = (ROOT / "tools" / "requirements.txt").read_text().splitlines()
-    required = {line.split("#")[0].strip() for line in lines}
-    assert set(command.PACKAGES.values()) <= required
 
 
 # The whole notebook

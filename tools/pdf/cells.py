@@ -97,6 +97,13 @@ def prefers_html(html, plain):
     return bool(html) and plain[:1] in ("", "<")  # such as <IPython.core.display.HTML object>
 
 
+def pieces_of(notebook, texts, provided=frozenset()):
+    """The Pieces of a notebook node, a list; the arguments are those of `CellTypesetter`."""
+    typesetter = CellTypesetter(texts, provided)
+    cells = enumerate(notebook.cells, start=1)
+    return [piece for number, cell in cells for piece in typesetter.pieces(cell, number)]
+
+
 class CellTypesetter:
     """Turns cells into pieces, and adds their texts and pictures to `texts`, Texts.
 
