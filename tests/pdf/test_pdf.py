@@ -143,6 +143,7 @@ MARKDOWN = {
     '#let x = 1 @at "q" _under #include': '#let x = 1 @at "q" _under #include',
     "<script>alert(1)</script><style>p{}</style><b>bold</b>": "bold",
     "<table><tr><td rowspan=2>m</td><td>n</td></tr><tr><td>o</td></tr></table>": "nm\no",
+    "<ul><li>x<li>y</ul><table><tr><th>A<th>B<tr><td>1<td>2</table>": "• x\n• y\nA B\n1 2",
     "> quoted\n\n---\n\nword<br>next": "quoted\nword\nnext",
     "é Ж ω ∇ ≤ → ✓ ★ ½ 𝐱": "é Ж ω ∇ ≤ → ✓ ★ ½ 𝐱",
     "\x00\x07zero\u202f": "zero",

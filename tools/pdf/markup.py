@@ -16,6 +16,11 @@ from tools.pdf.formulas import Formulas, with_formulas
 from tools.pdf.mathml import quoted
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])  # as Jupyter's
+ENDS = {  # what a tag ends, if its own end was left out
+    "li": ("li",),
+    **dict.fromkeys(("td", "th"), ("td", "th")),
+    "tr": ("td", "th", "tr"),
+}
 NOT_SEEN = ["style", "script", "template", "title"]
 NOT_ON_PAPER = ["iframe", "video", "audio", "object", "embed", "svg", "math"]
 TASK = re.compile(r"(<li>(?:\n<p>)?)\[([ xX])\] ")
@@ -75,6 +80,9 @@ class Texts:
             self.warnings.append(f"{place}: not shown: {what}")
             tag.replace_with(f"[not shown: {what}]")
 
+        for tag in soup.find_all(ENDS):
+            while tag.parent.name in ENDS[tag.name]:
+                tag.parent.insert_after(tag)
         for tag in soup.find_all(NOT_SEEN):
             tag.decompose()
         for tag in soup.find_all(NOT_ON_PAPER):

@@ -16,7 +16,6 @@ def quoted(text):
 
 ACCENTS = {"→": "\u20d7", "←": "\u20d6"}  # as a sign above a letter
 LINES = {"¯": "overline", "‾": "overline", "⏞": "overbrace", "_": "underline", "⏟": "underbrace"}
-LIMITS_BELOW = ("lim", "max", "min", "sup", "inf", "argmax", "argmin", "det", "gcd", "Pr")
 LARGE = tuple("∑∏∐⋀⋁⋂⋃⨀⨁⨂⨄")  # whose limits stand below in a display only
 STYLES = {"bold": "upright", "bold-sans-serif": "upright", "bold-italic": "italic"}
 IN_COLUMN = {"left": "&{}", "right": "{}&", "center": "{}"}
@@ -60,8 +59,7 @@ def letters(math):
     if style in STYLES:
         return f"bold({STYLES[style]}({symbols(unicodedata.normalize('NFKC', text))}))"
     if style == "normal" and math.name == "mi" and len(text) > 1:
-        has_limits = "true" if text in LIMITS_BELOW else "false"
-        return f"op({quoted(text)}, limits: #{has_limits})"
+        return f"op({quoted(text)})"
     return f"upright({symbols(text)})" if style == "normal" else symbols(text)
 
 
