@@ -63,14 +63,21 @@ def typeset(*cells, path=NAME, **options):
     return pdf, [warning for warning in warnings if "so it has no page" not in warning]
 
 
-def assert_shown(table):
-    """The PDF of each text, a key, has the words that are its value, without a warning."""
-    cells = (text(f"start{i}end\n\n{markdown}") for i, markdown in enumerate(table))
-    pdf, warnings = typeset(*cells)
-    assert warnings == []
+def assert_shown(rows, **options):
+    """The PDF of each cell has certain words, and there are certain warnings.
+
+    rows: (cell, words, parts of the warnings that it costs).
+    """
+    titles = (text(f"start{i}end") for i in range(len(rows)))
+    cells = [part for title, row in zip(titles, rows) for part in (title, row[0])]
+    pdf, warnings = typeset(*cells, **options)
     pages = re.sub(rf"{re.escape(NAME)} \d+ / \d+|\s", "", text_of(pdf))
     shown = re.split(r"start\d+end", pages)[1:]
-    assert dict(zip(table, shown)) == {key: "".join(words.split()) for key, words in table.items()}
+    expected = ["".join(words.split()) for _, words, *_ in rows]
+    assert list(zip(rows, shown)) == list(zip(rows, expected))
+    parts = sorted(part for _, _, *parts in rows for part in parts)
+    assert len(warnings) == len(parts)
+    assert [part for part in parts if not any(part in warning for warning in warnings)] == []
 
 
 def questions():

@@ -53,7 +53,7 @@ SHOWN = {
 
 
 def test_formulas_are_shown_as_jupyter_shows_them():
-    assert_shown(SHOWN)
+    assert_shown([(text(formula), words) for formula, words in SHOWN.items()])
 
 
 @pytest.mark.parametrize("form", ["array}{c|cc", "matrix", "bmatrix", "array}{lrc"])

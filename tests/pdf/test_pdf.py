@@ -37,19 +37,11 @@ from tools.pdf.typeset import (
     WrittenError,
     make_pdf,
     markdown_to_pdf,
-    parts_of,
     read_written,
 )
 from tools.questions import QUESTIONS
 
 SIDE_MARGIN = 56  # points, 2 cm
-
-
-def shown(*cells, **options):
-    """Text of cells, which are shown without a warning."""
-    pdf, warnings = typeset(*cells, **options)
-    assert warnings == []
-    return text_of(pdf)
 
 
 # The written part, and pages of the questions
@@ -78,19 +70,13 @@ def test_a_written_part_that_cannot_be_used_is_refused_in_one_line(tmp_path):
         assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """PDF of all questions behind a written part of three pages, and the list of Parts."""
-    path = tmp_path_factory.mktemp("made") / "w.pdf"
-    write_pdf(path, 3)
-    pdf, parts, warnings = make_pdf(questions(), NAME, read_written(path), paper="letter")
+def test_questions_begin_on_pages_of_their_own_and_the_table_says_which(tmp_path):
+    write_pdf(tmp_path / "w.pdf", 3)
+    written = read_written(tmp_path / "w.pdf")
+    pdf, all_parts, warnings = make_pdf(questions(), NAME, written, paper="letter")
+    written, *parts = all_parts
+    reader, pages = reader_of(pdf), pages_of(pdf)
     assert warnings == []
-    return pdf, parts
-
-
-def test_questions_begin_on_pages_of_their_own_and_the_table_says_which(made):
-    pdf, (written, *parts) = made
-    pages = pages_of(pdf)
     assert (written.title, written.first, written.last) == ("Written problems", 1, 3)
     assert [part.title.split()[0] for part in parts] == [q.number for q in QUESTIONS]
     for part, after in zip(parts, parts[1:]):
@@ -99,19 +85,10 @@ def test_questions_begin_on_pages_of_their_own_and_the_table_says_which(made):
     assert parts[-1].last == len(pages) and parts[2].first < parts[2].last
     for number, page in enumerate(pages, start=1):
         assert not page or page.endswith(f"{NAME} {number} / {len(pages)}")
-
-
-def test_parts_are_bookmarks_and_pages_have_the_size_asked_for(made):
-    reader = reader_of(made[0])
     marks = [(m.title, reader.get_destination_page_number(m) + 1) for m in reader.outline]
-    assert marks == [(part.title, part.first) for part in made[1]]
+    assert marks == [(part.title, part.first) for part in all_parts]
     sizes = {tuple(map(round, page.mediabox[2:])) for page in reader.pages}
     assert sizes == {(300, 400), SIZE["letter"]}
-
-
-def test_a_section_ends_the_pages_of_a_question_and_is_none():
-    parts = parts_of([("2.1.4", 3), ("2.2", 5), ("2.2.1", 9)], 10, 2)
-    assert [(part.first, part.last) for part in parts[1:]] == [(5, 6), (11, 12)]
 
 
 def test_questions_are_found_in_merged_cells_and_by_the_name_of_a_cell():
@@ -120,14 +97,15 @@ def test_questions_are_found_in_merged_cells_and_by_the_name_of_a_cell():
     cells = [
         text("intro\n### 2.1.1 Number\n\none\n\n```\n# 3.5 no section\n```\n"),
         unnamed,
-        text("### 2.1.1 again\n### 2.1.10 none\n### 2.1.2 later"),
+        text("### 2.1.1 again\n### 2.1.10 none\n## 2.2 ends a question\n### 2.2.1 later"),
     ]
     _, parts, warnings = make_pdf(notebook_of(*cells), NAME)
-    assert [(p.title[:5], p.first, p.last) for p in parts] == [("2.1.1", 2, 2), ("2.1.2", 3, 3)]
-    assert sum("neither its title nor its cell" in warning for warning in warnings) == 7
+    found = [(part.title[:5], part.first, part.last) for part in parts]
+    assert found == [("2.1.1", 2, 2), ("2.1.2", 3, 3), ("2.2.1", 5, 5)]
+    assert sum("neither its title nor its cell" in warning for warning in warnings) == 6
 
 
-# Text
+# Content
 
 MARKDOWN = {
     "## 1.1 Count \\[1pt\\]\n\nThe \\[MASK\\], f\\(x\\).": "1.1 Count [1pt]\nThe [MASK], f(x).",
@@ -150,8 +128,74 @@ MARKDOWN = {
 }
 
 
-def test_markdown_is_shown_as_jupyter_shows_it():
-    assert_shown(MARKDOWN)
+WIDGET = display(**{"application/vnd.jupyter.widget-view+json": {}, "text/plain": "a bar"})
+BAR = stream("\r  0%| | 0/2\r          \r", "stderr")
+TRACEBACK = ["\x1b[0;31mKeyError\x1b[0m: 'x'", "\x1b[38;5;241mline\x1b[39m 2"]
+ERROR = {"output_type": "error", "ename": "KeyError", "evalue": "x"}
+
+
+def html_table(n_columns):
+    cells = "".join(f"<td>{i}.5</td>" for i in range(n_columns))
+    return f"<style>x{{}}</style><table><tr><th>head</th></tr><tr>{cells}</tr></table>"
+
+
+OUTPUTS = [  # outputs of a cell, what is shown of them
+    (
+        [stream(" 0%| | 0/2\r 50%|#| 1/2\r"), stream("100%| 2/2\nall \x1b[1mdone")],
+        "100%| 2/2 all done",
+    ),
+    ([stream("head\n"), WIDGET, BAR, stream("row 1")], "head row 1"),
+    ([stream("careful", name="stderr")], "careful"),
+    ([nbformat.from_dict(ERROR | {"traceback": TRACEBACK})], "KeyError: 'x' line 2"),
+    ([nbformat.from_dict(ERROR | {"traceback": []})], "KeyError: x"),
+    ([display(text_html=html_table(3), text_plain="plain")], "head 0.5 1.5 2.5"),
+    ([display(text_html=html_table(30), text_plain="plain")], "plain"),
+    ([display(text_html="<b>bold</b>", text_plain="plain text")], "plain text"),
+    ([display(text_html="<p>page</p>", text_plain="<IPython.core.display.HTML>")], "page"),
+    ([display(text_latex=r"$\displaystyle \alpha$", text_plain="a")], "𝛼"),
+]
+
+
+def bitmap():
+    content = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(content, "BMP")
+    return content.getvalue()
+
+
+DAMAGED = [
+    {"image_png": "?? no base64"},
+    {"image_png": as_base64(picture()[:400])},
+    {"image_jpeg": as_base64(b"GIF")},
+    {"image_jpeg": as_base64(bitmap())},
+    {"image_svg+xml": "<svg broken"},
+]
+
+
+ABSENT = {  # address of a picture, and why it is not shown
+    "attachment:a.png": ", which is not attached to the cell",
+    "no.png": ", which is not there",
+    "https://x.org/a.png": "; only those in files are put into the PDF",
+    "": ", which is not there",
+}
+
+
+def test_all_content_is_shown_as_jupyter_shows_it_or_as_its_source_with_a_warning(tmp_path):
+    rows = [(text(markdown), words) for markdown, words in MARKDOWN.items()]
+    rows += [(code("x", *outputs), f"x {words}") for outputs, words in OUTPUTS]
+    rows += [
+        (code("x", display(**data, text_plain=f"plain{i}")), f"x plain{i}", "not shown: a damaged")
+        for i, data in enumerate(DAMAGED)
+    ]
+    for address, words in ABSENT.items():
+        shown = f"[not shown: the picture {address}{words}]"
+        rows.append((text(f"![alt]({address})"), shown, f"not shown: the picture {address}"))
+    rows += [
+        (text("a <video></video>"), "a [not shown: <video>]", "not shown: <video>"),
+        (new_raw_cell("raw text"), "raw text"),
+        (text(r"**Text** $\nosuch{x}$ and $\alpha$"), r"Text $\nosuch{x}$ and 𝛼", "as its source"),
+        (text("你好"), "你好", "characters that depend on the fonts of your computer: 你 好 -"),
+    ]
+    assert_shown(rows, path=tmp_path / NAME)
 
 
 def test_links():
@@ -175,17 +219,6 @@ STRANGE = [
 def test_strange_markdown_never_stops_the_pdf():
     pdf, _ = typeset(*(cell for source in STRANGE for cell in (text(source), code("after"))))
     assert text_of(pdf).count("after") == len(STRANGE)
-
-
-def test_a_broken_formula_costs_nothing_else():
-    pdf, (warning,) = typeset(text("before"), text(r"**Text** $\nosuchmacro{x}$ and $\alpha$"))
-    assert r"Text $\nosuchmacro{x}$ and 𝛼" in text_of(pdf)
-    assert warning.startswith("cell 2 (") and "shown as its source" in warning
-
-
-def test_characters_that_no_font_of_ours_has_cost_a_warning():
-    _, warnings = typeset(text("你好"), code("# 🚀"))
-    assert "characters that depend on the fonts of your computer: 你 好 🚀" in warnings[0]
 
 
 def test_long_lines_are_wrapped_and_a_line_of_100_characters_is_not():
@@ -220,37 +253,6 @@ def test_a_text_that_would_lose_something_is_refused(tmp_path):
             markdown_to_pdf(markdown, tmp_path)
 
 
-# Code and outputs
-
-
-def test_outputs_are_shown_without_colours_and_progress_bars():
-    traceback = ["\x1b[0;31mKeyError\x1b[0m: 'x'", "\x1b[38;5;241mline\x1b[39m 2"]
-    error = {"output_type": "error", "ename": "KeyError", "evalue": "x", "traceback": traceback}
-    widget = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "a bar"}
-    found = shown(
-        code("x", stream("  0%| | 0/2\r 50%|#| 1/2\r"), stream("100%|##| 2/2\nall \x1b[1mdone")),
-        code("y", stream("careful", name="stderr"), nbformat.from_dict(error), display(**widget)),
-        new_raw_cell("raw text"),
-    )
-    for part in ["100%|##| 2/2\nall done", "careful", "KeyError: 'x'\nline 2", "raw text"]:
-        assert part in found
-    for part in ["0/2", "1/2", "a bar", "[0", "\x1b"]:
-        assert part not in found
-
-
-@pytest.mark.parametrize(
-    "between",
-    [
-        display(**{"application/vnd.jupyter.widget-view+json": {}}),
-        stream("\r  0%| | 0/2\r          \r", "stderr"),
-    ],
-)
-def test_what_a_progress_bar_leaves_does_not_part_an_output(between):
-    parted, _ = typeset(code("x", stream("head\n"), between, stream("row 1\nrow 2")))
-    whole, _ = typeset(code("x", stream("head\nrow 1\nrow 2")))
-    assert glyphs_of(parted) == glyphs_of(whole)
-
-
 def test_lines_of_outputs():
     assert overwritten("a\rb\nc\r\nd\r") == "b\nc\nd"
     lines = shortened("\n".join(map(str, range(10_000)))).split("\n")
@@ -258,28 +260,12 @@ def test_lines_of_outputs():
     assert "195000 more characters" in shortened("z" * 200_000)
 
 
-def test_the_best_of_several_representations_is_shown():
-    def table(n_columns):
-        cells = "".join(f"<td>{i}.5</td>" for i in range(n_columns))
-        return f"<style>x{{}}</style><table><tr><th>head</th></tr><tr>{cells}</tr></table>"
-
-    found = shown(
-        code("x", *(display(text_html=table(n), text_plain=f"plain {n}") for n in (5, 30))),
-        code("x", display(text_html="<b>bold</b>", text_plain="plain text")),
-        code("x", display(text_latex=r"$\displaystyle \frac{u}{v}$", text_plain="u/v")),
-        code("x", display(text_html="<p>page</p>", text_plain="<IPython.core.display.HTML>")),
-    )
-    for part in ["head", "4.5", "plain 30", "plain text", "𝑢", "page"]:
-        assert part in found
-    assert not any(part in found for part in ["plain 5", "x{}", "u/v", "IPython"])
-
-
 def test_short_leaves_out_the_code_that_was_handed_out_but_not_its_outputs():
     handed_out = next(c for c in read_notebook(NOTEBOOK).cells if c.cell_type == "code")
     cells = [code(handed_out.source, stream("a result")), code(handed_out.source + "\nmine = 1")]
     line = handed_out.source.splitlines()[0]
-    assert shown(*cells).count(line) == 2
-    short = shown(*cells, short=True)
+    assert text_of(typeset(*cells)[0]).count(line) == 2
+    short = text_of(typeset(*cells, short=True)[0])
     assert short.count(line) == 1 and "a result" in short and "mine = 1" in short
     assert "without the code that was handed out" in short
 
@@ -311,27 +297,6 @@ def test_svg_pictures_are_drawn():
         for outputs in ([], [display(**{"image_svg+xml": picture("svg").decode()})])
     ]
     assert sizes[1] > sizes[0] + 500
-
-
-def test_a_picture_that_cannot_be_shown_costs_a_warning(tmp_path):
-    bitmap = io.BytesIO()
-    Image.new("RGB", (40, 30), "red").save(bitmap, "BMP")
-    outputs = [
-        {"image_png": "?? no base64"},
-        {"image_png": as_base64(picture()[:400])},
-        {"image_jpeg": as_base64(b"GIF")},
-        {"image_jpeg": as_base64(bitmap.getvalue())},
-        {"image_svg+xml": "<svg broken"},
-    ]
-    addresses = ["attachment:a.png", "no.png", "https://x.org/a.png", ""]
-    cells = [code("x", display(**data, text_plain=f"plain{i}")) for i, data in enumerate(outputs)]
-    cells += [text(f"A ![alt]({address}) B") for address in addresses]
-    pdf, warnings = typeset(*cells, path=tmp_path / NAME)
-    found = " ".join(text_of(pdf).split())
-    for i, warning in enumerate(warnings[:5]):
-        assert f"plain{i}" in found and f"cell [{i + 1}] (x): not shown" in warning
-    for address, warning in zip(addresses, warnings[5:], strict=True):
-        assert f"[not shown: the picture {address}" in found and address in warning
 
 
 # Pages
