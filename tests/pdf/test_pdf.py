@@ -29,7 +29,7 @@ from tests.pdf.notebooks import (
 )
 from tests.pdf.pages import SIZE, filled, glyphs_of, pages_of, pictures_of, reader_of, text_of
 from tools.common import NOTEBOOK, ROOT
-from tools.notebook import NotebookError, printed_gradients, read_notebook
+from tools.notebook import NotebookError, code_cells, printed, printed_gradients, read_notebook
 from tools.pdf import __main__ as command
 from tools.pdf.cells import overwritten, shortened
 from tools.pdf.typeset import (
@@ -42,6 +42,13 @@ from tools.pdf.typeset import (
 from tools.questions import QUESTIONS
 
 SIDE_MARGIN = 56  # points, 2 cm
+
+
+def assert_inside_the_page(pdf):
+    assert all(SIDE_MARGIN <= x <= 595 - SIDE_MARGIN for _, _, x, _, _ in glyphs_of(pdf))
+    for _, x, y, width, height in pictures_of(pdf):
+        assert SIDE_MARGIN <= x and x + width <= 595 - SIDE_MARGIN
+        assert 60 <= y and y + height <= 842 - 55
 
 
 # The written part, and pages of the questions
@@ -235,7 +242,7 @@ def test_long_lines_are_wrapped_and_a_line_of_100_characters_is_not():
     assert hundred in text_of(pdf)
     assert all(letter * 110 not in text_of(pdf) for letter in "ycwuz")
     glyphs = glyphs_of(pdf)
-    assert all(SIDE_MARGIN <= x <= 595 - SIDE_MARGIN for _, _, x, _, _ in glyphs)
+    assert_inside_the_page(pdf)
     assert {round(y) for *_, y, _ in glyphs if y < 60} == {40}  # the footer
     assert min(size for *_, size in glyphs) > 4  # points
     cells = [(x, size) for _, word, x, _, size in glyphs if word == "1234567"]
@@ -284,9 +291,7 @@ def test_pictures_of_all_kinds_fit_on_the_page(tmp_path):
     assert warnings == []
     places = pictures_of(pdf)
     assert len(places) == 7
-    for _, x, y, width, height in places:
-        assert SIDE_MARGIN <= x and x + width <= 595 - SIDE_MARGIN
-        assert 60 <= y and y + height <= 842 - 55
+    assert_inside_the_page(pdf)
     assert abs(places[2][3] - 6 * 72) < 1  # 6 inches
     assert places[-1][3] == pytest.approx(200 * 72 / 96, abs=1)
 
@@ -308,23 +313,17 @@ def test_code_is_broken_at_blank_lines():
     assert len(pages) > 3 and all(page.startswith("def f") for page in pages)
 
 
-def test_no_page_ends_with_a_lone_line_of_code():
-    source = "import a\n\n" + "    pass\n" * 20
-    for n_lines in range(58, 72, 2):
-        first = pages_of(typeset(code("x", stream("row\n" * n_lines)), code(source))[0])[0]
-        assert "import a" not in first or first.count("pass") > 1, n_lines
-
-
-def test_a_title_is_never_alone_at_the_foot_of_a_page():
-    prose = "word " * 100
-    for n_lines in range(54, 66, 2):
-        cells = [
-            code("x", stream("row\n" * n_lines)),
-            text(f"{prose}\n\n## Title"),
-            code("y = 1\n" * 9),
-        ]
-        first = pages_of(typeset(*cells)[0])[0]
-        assert "Title" not in first or "y = 1" in first, n_lines
+@pytest.mark.parametrize(
+    "cells, alone, follows",
+    [
+        ([code("import a\n\n" + "    pass\n" * 20)], "import a", "pass"),
+        ([text("word " * 100 + "\n\n## Title"), code("y = 1\n" * 9)], "Title", "y = 1"),
+    ],
+)
+def test_neither_a_line_of_code_nor_a_title_is_alone_at_the_foot_of_a_page(cells, alone, follows):
+    for n_lines in range(54, 72, 2):
+        first = pages_of(typeset(code("x", stream("row\n" * n_lines)), *cells)[0])[0]
+        assert alone not in first or follows in first, n_lines
 
 
 @pytest.mark.parametrize("n_lines", [4, 14, 25, 50])
@@ -363,20 +362,16 @@ def incomplete(tmp_path):
     return path
 
 
-def test_command_makes_the_same_pdf_twice_and_leaves_the_notebook_alone(incomplete, tmp_path):
-    before = incomplete.read_bytes()
-    names = [tmp_path / "a.pdf", tmp_path / "b.pdf"]
-    assert [run_tool(incomplete, "--force", "--short", "-o", name)[0] for name in names] == [0, 0]
-    assert names[0].read_bytes() == names[1].read_bytes()
-    assert incomplete.read_bytes() == before
-
-
-def test_command_refuses_an_incomplete_notebook_unless_forced(incomplete):
+def test_command_makes_the_same_pdf_twice_but_of_an_incomplete_notebook_only_if_forced(incomplete):
+    before, path = incomplete.read_bytes(), incomplete.with_suffix(".pdf")
     status, _, errors = run_tool(incomplete)
-    assert status == 1 and not incomplete.with_suffix(".pdf").exists()
+    assert status == 1 and not path.exists()
     assert "is not complete" in errors.splitlines()[-1] and "--force" in errors
-    status, output, _ = run_tool(incomplete, "--force")
-    assert status == 0 and incomplete.with_suffix(".pdf").exists() and "--written" in output
+    status, output, _ = run_tool(incomplete, "--force", "--short")
+    assert status == 0 and "--written" in output
+    assert run_tool(incomplete, "--force", "--short", "-o", path.with_name("b.pdf"))[0] == 0
+    assert path.read_bytes() == path.with_name("b.pdf").read_bytes()
+    assert incomplete.read_bytes() == before
 
 
 def test_command_ends_with_one_line_when_a_file_is_wrong(incomplete, tmp_path):
@@ -430,25 +425,21 @@ def test_the_interpreter_is_that_of_the_environment_beside_the_notebook(tmp_path
 # The whole notebook
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """PDF that the command makes of the saved notebook, its parts by number, and the notebook."""
-    path = tmp_path_factory.mktemp("whole") / NAME
-    shutil.copy(NOTEBOOK, path)
-    status, output, errors = run_tool(path)
+@pytest.mark.slow
+def test_whole_notebook(tmp_path):
+    """Code, outputs, answers and plots, in their questions, inside pages that are not empty."""
+    shutil.copy(NOTEBOOK, tmp_path / NAME)
+    status, output, errors = run_tool(tmp_path / NAME)
     assert (status, errors) == (0, "")
     rows = re.findall(r"^  ([\d.]+) .+? (\d+)(?:-(\d+))?$", output, re.MULTILINE)
-    parts = {number: (int(first), int(last or first)) for number, first, last in rows}
-    return path.with_suffix(".pdf").read_bytes(), parts, read_notebook(path)
+    parts = {number: range(int(first), int(last or first) + 1) for number, first, last in rows}
+    assert set(parts) == {question.number for question in QUESTIONS}
+    notebook = read_notebook(NOTEBOOK)
+    pdf = (tmp_path / NAME).with_suffix(".pdf").read_bytes()
+    pages, found = pages_of(pdf), text_of(pdf)
 
-
-def test_whole_notebook_has_its_code_outputs_and_answers(whole):
-    pdf, parts, notebook = whole
-    found = text_of(pdf)
-    for cell in notebook.cells:
-        lines = cell.source.splitlines() if cell.cell_type == "code" else []
-        for output in cell.get("outputs", []):
-            lines += "".join(output.get("text", "")).splitlines()
+    for cell in code_cells(notebook):
+        lines = cell.source.splitlines() + printed(cell).splitlines()
         assert [line for line in lines if line.strip() not in found] == []
     assert not any(part in found for part in ("\x00", "\\frac", "$$"))
     fonts = {
@@ -457,45 +448,22 @@ def test_whole_notebook_has_its_code_outputs_and_answers(whole):
         for font in page["/Resources"]["/Font"].values()
     }
     assert all(font.startswith(("Libertinus", "NewCM", "DejaVu")) for font in fonts)
-    assert set(parts) == {question.number for question in QUESTIONS}
+    gradients = printed_gradients(found)
+    assert printed_gradients("\n".join(pages[n - 1] for n in parts["2.2.3"])) == gradients != {}
 
-
-def test_whole_notebook_prints_the_gradients_in_their_question(whole):
-    pdf, parts, notebook = whole
-    (cell,) = [
-        c
-        for c in notebook.cells
-        if c.metadata.get("nbgrader", {}).get("grade_id") == "print_gradients"
-    ]
-    first, last = parts["2.2.3"]
-    shown = "\n".join(pages_of(pdf)[first - 1 : last])
-    assert printed_gradients(shown) == printed_gradients("".join(cell.outputs[0].text)) != {}
-
-
-def test_whole_notebook_has_large_plots_in_their_questions_inside_the_page(whole):
-    pdf, parts, notebook = whole
     places = pictures_of(pdf)
-    n_plots = sum(
-        "image/png" in o.get("data", {}) for c in notebook.cells for o in c.get("outputs", [])
-    ) + sum(len(c.get("attachments", {})) for c in notebook.cells)
-    assert len(places) == n_plots > 4
+    assert len(places) == sum(
+        "image/png" in output.get("data", {}) for c in code_cells(notebook) for output in c.outputs
+    ) + sum(len(cell.get("attachments", {})) for cell in notebook.cells)
     for number in ("2.1.4", "2.2.4", "2.3"):
-        assert any(parts[number][0] <= page <= parts[number][1] for page, *_ in places)
-    for _, x, y, width, height in places:
-        assert width > 0.75 * (595 - 2 * SIDE_MARGIN)
-        assert SIDE_MARGIN <= x and x + width <= 595 - SIDE_MARGIN
-        assert 60 <= y and y + height <= 842 - 55
+        assert any(page in parts[number] for page, *_ in places)
+    assert_inside_the_page(pdf)
+    assert min(width for *_, width, _ in places) > 0.75 * (595 - 2 * SIDE_MARGIN)
 
-
-def test_whole_notebook_has_no_page_that_is_nearly_empty_but_the_last_of_a_section(whole):
-    pdf, _, notebook = whole
-    pages = pages_of(pdf)
-    begins = [bool(re.match(r"\d\.\d", page)) for page in pages[1:]] + [True]
+    ends = [bool(re.match(r"\d\.\d", page)) for page in pages[1:]] + [True]
     shares = filled(pdf)
     assert [
-        n for n, (share, last) in enumerate(zip(shares, begins), 1) if share < 1 / 3 and not last
+        n for n, (share, end) in enumerate(zip(shares, ends), 1) if share < 1 / 3 and not end
     ] == []
-    assert all(SIDE_MARGIN <= x <= 595 - SIDE_MARGIN for _, _, x, _, _ in glyphs_of(pdf))
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    n_lines = sum(line in pages[0].splitlines() for line in code[0].splitlines())
-    assert n_lines != 1  # a lone line of code at the foot of the page
+    first = code_cells(notebook)[0].source.splitlines()
+    assert sum(line in pages[0].splitlines() for line in first) != 1  # a lone line at its foot
