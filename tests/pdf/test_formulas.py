@@ -36,7 +36,7 @@ SHOWN = {
     r"$\DeclareMathOperator{\rank}{rank}\rank A$": "rank 𝐴",
     r"$\newcommand{\half}{\frac12}\half{}x \alpha\label{a}b$": "1\n2𝑥𝛼𝑏",
     r"${a_{1} \over {b \over \overline{c}}}{\bf x}y 50\% % of it$": "𝑎1\n𝑏\n𝑐𝐱𝑦50%",
-    r"$\renewcommand{\tag}[1]{#1#1}\tag{7} \smash[b]{c}$": "77𝑐",
+    r"$\newcommand{\tag}[1]{#1#1}\tag{7} \smash[b]{c}$": "77𝑐",
     r"$P(y|x), \{z\}, 3.5\%, a_b, \#1 \& \$2$": "𝑃(𝑦|𝑥), {𝑧}, 3.5%, 𝑎𝑏, #1&$2",
     r"$\hat{x}\overline{\mathbf x}\vec v x'$": "̂𝑥𝐱⃗𝑣𝑥′",
     r"$\boxed{\sqrt{x}}\phantom{q}\cancel{y}$": "√𝑥 𝑦",

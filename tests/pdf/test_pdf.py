@@ -7,6 +7,8 @@ import re
 import shutil
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import nbformat
 import pypdf
@@ -122,6 +124,7 @@ MARKDOWN = {
     "See [above](#nowhere), [here](https://x.org).": "See above, here.",
     "[link](https://x.org/?a=$b$) and `$` and $x$": "link and $ and 𝑥",
     "`\\(x\\)` and `$y$` cost \\$5, not $6.": "\\(x\\) and $y$ cost $5, not $6.",
+    "<code>$q$</code>\n\n    $r$ s": "$q$\n$r$ s",
     "3. three\n4. four": "3. three\n4. four",
     "1. one\n   - nested\n\n     more\n2. two": "1. one\n• nested\nmore\n2. two",
     "*a* **b** ~~c~~ <sub>d</sub> H<sup>2</sup> &lt;e&gt;": "a b c d H2 <e>",
@@ -412,6 +415,17 @@ def test_a_missing_package_ends_it_with_the_command_that_installs_all(monkeypatc
     status, _, errors = run_tool(tmp_path / NAME)
     assert status == 1 and "tools.pdf.typeset" in errors
     assert ".venv/bin/python -m pip install -r tools/requirements.txt" in errors
+
+
+def test_every_package_that_is_imported_is_required():
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tools" / "pdf").glob("*.py")]
+    modules = set(re.findall(r"^(?:import|from) (\w+)", "\n".join(sources), re.MULTILINE))
+    owners = packages_distributions()
+    packages = {owners[module][0] for module in modules if module in owners}
+    files = [ROOT / "requirements.txt", ROOT / "tools" / "requirements.txt"]
+    required = set(re.findall(r"^[\w-]+", "\n".join(map(Path.read_text, files)), re.MULTILINE))
+    required |= {"beautifulsoup4"}  # by jupyter
+    assert {package.replace("_", "-") for package in packages} <= required
 
 
 def test_the_interpreter_is_that_of_the_environment_beside_the_notebook(tmp_path):
