@@ -14,7 +14,6 @@ from tools.pdf.typeset import make_pdf
 from tools.questions import QUESTIONS
 
 NAME = "hw1_code_abc1234.ipynb"
-GRADIENTS = "\n".join(f"hid_bias[{i}] {i}.123456e-0{i}" for i in range(1, 10))
 
 
 def picture(kind="png", size=(3, 2)):

@@ -74,9 +74,10 @@ def test_a_written_part_that_cannot_be_used_is_refused_in_one_line(tmp_path):
     bad["a folder"] = tmp_path
     bad["no such file"] = tmp_path / "absent.pdf"
     for message, path in bad.items():
-        with pytest.raises(WrittenError, match=message) as error:
+        with pytest.raises(WrittenError) as error:
             read_written(path)
-        assert str(path) in str(error.value) and "\n" not in str(error.value)
+        start, _, found = str(error.value).partition(": ")
+        assert start == str(path) and message in found and "\n" not in found
 
 
 def test_questions_begin_on_pages_of_their_own_and_the_table_says_which(tmp_path):
