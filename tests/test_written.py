@@ -25,7 +25,6 @@ NETWORKS = {
     "strict, indicator": network.STRICT_INDICATOR,
     "non-strict, indicator": network.NONSTRICT_INDICATOR,
 }
-all_networks = pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
 
 
 def judge(sequences):
@@ -57,15 +56,11 @@ def grid():
     return np.array(sequences), expected
 
 
-@all_networks
-def test_network_is_right_at_every_point_of_a_grid(net, grid):
-    assert net(grid[0]).tolist() == grid[1]
-    assert net(grid[0] / 8).tolist() == grid[1]  # fractions that floats hold exactly
+def reals():
+    """Sequences of random reals, with ties, and as near to ties as can be; and what is right.
 
-
-@all_networks
-def test_network_is_right_for_random_reals_at_ties_and_as_near_to_them_as_can_be(net):
-    """Floats are rational numbers; Fraction computes with them without rounding."""
+    Floats are rational numbers; Fraction computes with them without rounding.
+    """
     rng = np.random.default_rng(0)
     floats = rng.normal(size=(600, 4)) * 10.0 ** rng.integers(-9, 10, size=(600, 4))
     floats[:300] = np.sort(floats[:300])
@@ -78,46 +73,38 @@ def test_network_is_right_for_random_reals_at_ties_and_as_near_to_them_as_can_be
         sequences.append(sequence)
     expected = judge(sequences)
     assert sum(expected[600:]) == 4 * 2**3 < sum(expected) < 600  # all three gaps positive
-    net = net._replace(b2=Fraction(net.b2))
-    assert net(np.array(sequences, object)).tolist() == expected
+    return np.array(sequences, object), expected
 
 
-@all_networks
-def test_examples_of_the_texts(net):
-    examples = [(1, 2, 4, 8), (1, 2, 3, 7), (-3, -2, -4, -8), (0, 0, 0, 0)]
-    assert net(np.array(examples)).tolist() == judge(examples) == [1, 0, 1, 0]
-    assert (network.DIFFERENCES @ [-3, -2, -4, -8]).tolist() == [1, 1, 1]
-
-
-def test_strict_weights_with_the_other_threshold_fail_at_ties_only(grid):
-    """Why the second solution is needed."""
-    wrong = network.STRICT._replace(phi1=network.nonstrict_threshold)
+@pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
+def test_networks_are_right_for_every_real_sequence(net, grid):
     sequences, expected = grid
-    missed = sequences[wrong(sequences) != expected]
+    assert net(sequences).tolist() == expected
+    assert net(sequences / 8).tolist() == expected  # fractions that floats hold exactly
+    sequences, real_expected = reals()
+    assert net._replace(b2=Fraction(net.b2))(sequences).tolist() == real_expected
+    if net.phi2 is not network.indicator:  # its output unit is the same with either threshold
+        for threshold in (network.strict_threshold, network.nonstrict_threshold):
+            assert net._replace(phi2=threshold)(grid[0]).tolist() == expected
+
+
+def test_what_the_texts_say_of_other_networks(grid):
+    sequences, expected = grid
+    loose = network.STRICT._replace(phi1=network.nonstrict_threshold)
+    missed = sequences[loose(sequences) != expected]  # ties only: why the second is needed
     assert [0, 0, 0, 0] in missed.tolist()
     assert np.all((missed @ network.DIFFERENCES.T == 0).any(axis=1))
+    biased = loose._replace(b1=np.full(3, -0.5))  # serves integers only
+    assert biased(sequences).tolist() == expected != biased(sequences / 8).tolist()
+    two_of_three = network.STRICT_INDICATOR._replace(b2=-3)
+    assert two_of_three(np.array([1, 2, 3, 7])) == 1
 
 
-@all_networks
-def test_output_unit_is_the_same_with_either_threshold(net, grid):
-    if net.phi2 is not network.indicator:
-        for threshold in (network.strict_threshold, network.nonstrict_threshold):
-            assert net._replace(phi2=threshold)(grid[0]).tolist() == grid[1]
-
-
-def test_indicator_with_bias_minus_three_accepts_two_of_three():
-    loose = network.STRICT_INDICATOR._replace(b2=-3)
-    assert loose(np.array([1, 2, 3, 7])) == 1
-
-
-def test_a_bias_of_one_half_serves_integers_only(grid):
-    biased = network.STRICT._replace(phi1=network.nonstrict_threshold, b1=np.full(3, -0.5))
-    assert biased(grid[0]).tolist() == grid[1]
-    assert biased(grid[0] / 8).tolist() != grid[1]
-
-
-def test_rounding_example():
-    x = np.array([0.1, 0.2, 0.1 + 0.2, 1])
+def test_examples_of_the_texts():
+    examples = [(1, 2, 4, 8), (1, 2, 3, 7), (-3, -2, -4, -8), (0, 0, 0, 0)]
+    assert judge(examples) == [1, 0, 1, 0]
+    assert (network.DIFFERENCES @ [-3, -2, -4, -8]).tolist() == [1, 1, 1]
+    x = np.array([0.1, 0.2, 0.1 + 0.2, 1])  # rounding
     exact = [Fraction(number) for number in x]
     assert judge([exact]) == [1]
     assert exact[2] - exact[0] - exact[1] == Fraction(1, 2**55)
@@ -320,40 +307,25 @@ def measure(order, n, m):
     return cost
 
 
-@pytest.mark.parametrize("order", costs.FORMULAS, ids=str)
-def test_measured_costs_equal_the_formulas(order):
+def test_measured_costs():
+    """Against the formulas, and as the solutions compare the orders."""
     for n, m in SIZES:
-        cost = measure(order, n, m)
-        assert (cost.multiplications, cost.memory) == costs.FORMULAS[order](n, m), (n, m)
-
-
-def test_peak_memory_is_lower_in_forward_mode_exactly_for_wide_results():
-    for n, m in SIZES:
-        reverse, forward = measure(costs.REVERSE, n, m), measure(costs.FORWARD, n, m)
+        size = n, m
+        cost = {order: measure(order, *size) for order in costs.FORMULAS}
+        for order, formulas in costs.FORMULAS.items():
+            assert (cost[order].multiplications, cost[order].memory) == formulas(n, m), size
+        forward, reverse = cost[costs.FORWARD], cost[costs.REVERSE]
         assert reverse.peak == n * m + m and forward.peak == n * max(n, m) + n
         assert np.sign(forward.peak - reverse.peak) == np.sign(n - m)
-
-
-def test_other_orders_against_forward_mode():
-    for n, m in SIZES:
-        forward, reverse = measure(costs.FORWARD, n, m), measure(costs.REVERSE, n, m)
-        left, right = (
-            measure(order, n, m) for order in (costs.SCALAR_THEN_LEFT, costs.SCALAR_THEN_RIGHT)
-        )
+        left, right = cost[costs.SCALAR_THEN_LEFT], cost[costs.SCALAR_THEN_RIGHT]
         assert left.multiplications <= min(forward.multiplications, reverse.multiplications)
         assert left.memory <= min(forward.memory, reverse.memory)
         assert (forward.multiplications < right.multiplications) == (m > n * (2 * n - 1))
-
-
-def test_symmetric_hessian():
-    for n, m in SIZES:
-        v = np.arange(1, n + 1).reshape(-1, 1)
-        cost = costs.Cost()
-        H = costs.symmetric_outer(v, cost)
-        assert (H == v @ v.T).all()
-        assert cost.multiplications == cost.memory == n * (n + 1) // 2
-        forward = cost.multiplications + n * n + n * m
-        assert (forward < measure(costs.REVERSE, n, m).multiplications) == (m > (3 * n + 1) / 4)
+        v, symmetric = np.arange(1, n + 1).reshape(-1, 1), costs.Cost()
+        assert (costs.symmetric_outer(v, symmetric) == v @ v.T).all()
+        assert symmetric.multiplications == symmetric.memory == n * (n + 1) // 2
+        cheaper = symmetric.multiplications + n * n + n * m < reverse.multiplications
+        assert cheaper == (m > (3 * n + 1) / 4)
 
 
 def arithmetic(formula, n, m):

@@ -2,15 +2,18 @@
 
 import base64
 import io
+import re
 
 import nbformat
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tests.pdf.pages import text_of
 from tools.notebook import complete_cell
+from tools.pdf.typeset import make_pdf
 from tools.questions import QUESTIONS
 
-GRADIENTS = "\n".join(f"hid_bias[{i}] {i}.123456e-0{i}" for i in range(1, 10))
+NAME = "hw1_code_abc1234.ipynb"
 
 
 def picture(kind="png", size=(3, 2)):
@@ -51,6 +54,29 @@ def notebook_of(*cells):
             cell.execution_count = count = count + 1
         complete_cell(cell)
     return new_notebook(cells=list(cells))
+
+
+def typeset(*cells, path=NAME, **options):
+    """PDF of cells, and warnings but those about questions, which are not there."""
+    pdf, _, warnings = make_pdf(notebook_of(*cells), path, **options)
+    return pdf, [warning for warning in warnings if "so it has no page" not in warning]
+
+
+def assert_shown(rows, **options):
+    """The PDF of each cell has certain words, and there are certain warnings.
+
+    rows: (cell, words, parts of the warnings that it costs).
+    """
+    titles = (text(f"start{i}end") for i in range(len(rows)))
+    cells = [part for title, row in zip(titles, rows) for part in (title, row[0])]
+    pdf, warnings = typeset(*cells, **options)
+    pages = re.sub(rf"{re.escape(NAME)} \d+ / \d+|\s", "", text_of(pdf))
+    shown = re.split(r"start\d+end", pages)[1:]
+    expected = ["".join(words.split()) for _, words, *_ in rows]
+    assert list(zip(rows, shown)) == list(zip(rows, expected))
+    parts = sorted(part for _, _, *parts in rows for part in parts)
+    assert len(warnings) == len(parts)
+    assert [part for part in parts if not any(part in warning for warning in warnings)] == []
 
 
 def questions():

@@ -5,12 +5,10 @@ from collections import Counter
 
 import pypandoc
 import pytest
-from nbformat.v4 import new_markdown_cell, new_notebook
 
-from tests.pdf.pages import glyphs_of, text_of
-from tools.pdf.document import typeset_notebook
+from tests.pdf.notebooks import assert_shown, text, typeset
+from tests.pdf.pages import glyphs_of
 from tools.pdf.formulas import Formulas
-from tools.pdf.macros import definitions, expand
 
 # What Jupyter shows as a formula, and the text of it in the PDF, line by line.
 SHOWN = {
@@ -36,6 +34,9 @@ SHOWN = {
     r"$\def\E{\mathbb{E}} \E[x]$": "𝔼[𝑥]",
     r"$\newcommand{\inner}[2]{\langle #1,#2\rangle} \inner{u}{\inner vw}$": "⟨𝑢, ⟨𝑣, 𝑤⟩⟩",
     r"$\DeclareMathOperator{\rank}{rank}\rank A$": "rank 𝐴",
+    r"$\newcommand{\half}{\frac12}\half{}x \alpha\label{a}b$": "1\n2𝑥𝛼𝑏",
+    r"${a_{1} \over {b \over \overline{c}}}{\bf x}y 50\% % of it$": "𝑎1\n𝑏\n𝑐𝐱𝑦50%",
+    r"$\newcommand{\tag}[1]{#1#1}\tag{7} \smash[b]{c}$": "77𝑐",
     r"$P(y|x), \{z\}, 3.5\%, a_b, \#1 \& \$2$": "𝑃(𝑦|𝑥), {𝑧}, 3.5%, 𝑎𝑏, #1&$2",
     r"$\hat{x}\overline{\mathbf x}\vec v x'$": "̂𝑥𝐱⃗𝑣𝑥′",
     r"$\boxed{\sqrt{x}}\phantom{q}\cancel{y}$": "√𝑥 𝑦",
@@ -51,82 +52,50 @@ SHOWN = {
 }
 
 
-@pytest.fixture(scope="module")
-def typeset():
-    """PDF of a cell for each formula, and warnings."""
-    cells = [new_markdown_cell(f"start{i}end\n\n{f}") for i, f in enumerate(SHOWN)]
-    pdf, _, warnings = typeset_notebook(new_notebook(cells=cells), "x.ipynb")
-    return pdf, warnings
+def test_formulas_are_shown_as_jupyter_shows_them():
+    assert_shown([(text(formula), words) for formula, words in SHOWN.items()])
 
 
-def test_formulas_are_shown_as_jupyter_shows_them(typeset):
-    pdf, warnings = typeset
-    assert warnings == []
-    text = re.sub(r"x\.ipynb \d / \d|\s", "", text_of(pdf))
-    shown = re.split(r"start\d+end", text)[1:]
-    assert dict(zip(SHOWN, shown, strict=True)) == {f: "".join(t.split()) for f, t in SHOWN.items()}
-
-
-def test_nothing_is_shown_that_nobody_asked_for():
-    """Typst shows a parenthesis that does not belong to a call."""
-    formulas = Formulas()
-    formulas.take(" ".join(SHOWN))
-    for source in formulas.typeset()[0]:
-        calls = re.sub(r'"(?:[^"\\]|\\.)*"', "", source)
-        assert re.search(r"(?<![a-z])\(", calls) is None
-
-
-MATRICES = [r"\begin{array}{c|cc} 9 & 3 & 12\\ \hline 3 & 1 & 4\end{array}",
-            r"\begin{matrix} 9 & 3 & 12\\ 3 & 1 & 4\end{matrix}",
-            r"\begin{bmatrix} 9 & 3 & 12\\ 3 & 1 & 4\end{bmatrix}",
-            r"\begin{array}{lrc} 9 & 3 & 12\\ 3 & 1 & 4\end{array}"]  # fmt: skip
-
-
-@pytest.mark.parametrize("matrix", MATRICES)
-def test_numbers_of_a_matrix_stand_in_rows_and_columns(matrix):
-    pdf, _, warnings = typeset_notebook(
-        new_notebook(cells=[new_markdown_cell(f"$${matrix}$$")]), "x.ipynb"
-    )
+@pytest.mark.parametrize("form", ["array}{c|cc", "matrix", "bmatrix", "array}{lrc"])
+def test_numbers_of_a_matrix_stand_in_rows_and_columns(form):
+    rule = r"\hline" * ("|" in form)
+    formula = rf"$$\begin{{{form}}} 9 & 3 & 12\\ {rule} 3 & 1 & 4\end{{{form.split('}')[0]}}}$$"
+    pdf, warnings = typeset(text(formula))
     rows = {}
-    for _, text, x, y, _ in glyphs_of(pdf):
-        if text.isdigit():
-            rows.setdefault(round(y), []).append((x, text))
+    for _, digit, x, y, _ in glyphs_of(pdf):
+        if digit.isdigit() and y > 60:
+            rows.setdefault(round(y), []).append((x, digit))
     above, below = (sorted(rows[y]) for y in sorted(rows, reverse=True))
-    assert ["".join(text for _, text in row) for row in (above, below)] == ["9312", "314"]
-    columns = [above[0][0], above[1][0], above[2][0]]
+    assert ["".join(digit for _, digit in row) for row in (above, below)] == ["9312", "314"]
+    columns = [x for x, _ in above[:3]]
     assert all(after - before > 8 for before, after in zip(columns, columns[1:]))  # points
-    assert [("without its lines" in w) for w in warnings] == [True] * ("|" in matrix)
+    assert [("without its lines" in w) for w in warnings] == [True] * ("|" in form)
 
 
-def test_letters_are_not_printed_over_each_other():
-    formula = r"$$p\!\left(y\mid x\right)=\exp\!\left(-z\right)$$"
-    pdf, _, _ = typeset_notebook(new_notebook(cells=[new_markdown_cell(formula)]), "x.ipynb")
-    xs = [x for _, text, x, _, size in glyphs_of(pdf) if size > 10]
+def test_letters_are_neither_printed_over_each_other_nor_too_small():
+    pdf, _ = typeset(text(r"$$p\!\left(y\mid x\right)=\exp\!\left(-z\right)$$"))
+    xs = [x for _, _, x, _, size in glyphs_of(pdf) if size > 10]
     assert len(xs) == 12 and all(after - before > 3 for before, after in zip(xs, xs[1:]))
-
-
-def test_digits_of_fractions_in_a_line_are_legible():
-    pdf, _, _ = typeset_notebook(
-        new_notebook(cells=[new_markdown_cell(r"one $\frac{1}{2}$ half")]), "x.ipynb"
-    )
-    assert min(size for _, text, _, _, size in glyphs_of(pdf) if text in "12") > 8  # points
+    pdf, _ = typeset(text(r"one $\frac{1}{2}$ half"))
+    assert min(size for _, digit, _, y, size in glyphs_of(pdf) if digit in "12" and y > 60) > 8
 
 
 def typeset_one(markdown):
-    formulas = Formulas(definitions(markdown))
+    formulas = Formulas()
     formulas.take(markdown, "cell 3")
     return formulas.typeset()
 
 
 @pytest.mark.parametrize(
     "source", [r"$\frac{a}{$", r"$\nosuchmacro{x}$", "$$\\nosuchmacro{x} \\\\\n y$$",
-               r"$\def\a{\a\a} \a$", r"$x$ $\rule{1cm}{1pt}$", r"$\begin{tikzcd} A \end{tikzcd}$"]
+               r"$\def\a{\a\a} \a$", r"$x$ $y \) z \alpha$",
+               r"$x$ $\rule{1cm}{1pt}$", r"$\begin{tikzcd} A \end{tikzcd}$"]
 )  # fmt: skip
 def test_what_is_not_understood_is_shown_as_its_source(source):
-    typeset, warnings = typeset_one(source)
-    assert typeset[-1].startswith("#raw(") and typeset[-1].count("\\") > 1
+    formulas, warnings = typeset_one(source)
+    assert formulas[-1].startswith("#raw(") and formulas[-1].count("\\") > 1
     assert len(warnings) == 1 and warnings[0].startswith("cell 3: shown as its source")
-    assert all(math.startswith("$") for math in typeset[:-1])
+    assert all(math.startswith("$") for math in formulas[:-1])
 
 
 @pytest.mark.parametrize(
@@ -155,27 +124,6 @@ def test_a_formula_that_would_lose_something_is_shown_as_its_source(lost, kept, 
     monkeypatch.setattr(pypandoc, "convert_text", convert_wrongly)
     (source,), (warning,) = typeset_one(formula)
     assert source.startswith("#raw(") and "lost" in warning
-
-
-@pytest.mark.parametrize(
-    "latex, meant",
-    [
-        (r"\half x", r"\frac12 x"),
-        (r"\half{}x", r"\frac12{}x"),
-        (r"\pair a{bc}", "(a, bc)"),
-        (r"\alpha\label{a}b", r"\alpha b"),
-        (r"\\half", r"\\half"),  # a new line, and then a word
-        (r"50\% % of it", r"50\% "),
-        (r"{a_{1} \over {b \over \overline{c}}}", r"\frac{a_{1} }{ \frac{b }{ \overline{c}}}"),
-        (r"{\bf x}y", r"{\mathbfsfup{x}}y"),
-    ],
-)
-def test_macros_are_replaced_by_what_they_mean(latex, meant):
-    macros = {"half": (0, r"\frac12"), "pair": (2, "(#1, #2)")}
-    assert (
-        expand(latex, macros).replace(r"\begin{gathered}", "").replace(r"\end{gathered}", "")
-        == meant
-    )
 
 
 @pytest.mark.parametrize(

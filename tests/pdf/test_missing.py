@@ -6,11 +6,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell
 
-from tests.pdf.notebooks import GRADIENTS, display, stream
+from tests.pdf.notebooks import NAME, display, stream
 from tools.notebook import NOTEBOOK, code_cells, grade_id, printed, read_notebook
-from tools.pdf.missing import misses, plots_of
-
-NAME = "hw1_code_abc1234.ipynb"
+from tools.pdf.missing import PLOT, TENSORS, misses
 
 
 @pytest.fixture(scope="module")
@@ -31,32 +29,21 @@ def test_nothing_is_missing_in_the_reference_notebook(reference):
     assert misses(reference, NAME) == []
 
 
+def change(name=None, source=None, outputs=None, **fields):
+    """A change of the cell with a name, or of all code cells."""
+
+    def apply(notebook):
+        for cell in code_cells(notebook) if name is None else [cell_named(notebook, name)]:
+            cell.update(fields)
+            cell.source = cell.source if source is None else source
+            cell.outputs = cell.outputs if outputs is None else outputs
+
+    return apply
+
+
 def run_again(notebook):
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.execution_count += 40
-
-
-def none_run(notebook):
-    for cell in notebook.cells:
-        cell.pop("execution_count", None)
-
-
-def not_run(notebook):
-    cell_named(notebook, "train").execution_count = None
-
-
-def add_error(notebook):
-    error = {"output_type": "error", "ename": "KeyError", "evalue": "1", "traceback": []}
-    cell_named(notebook, "grad_GLoVe").outputs.append(nbformat.from_dict(error))
-
-
-def leave_open(notebook):
-    cell_named(notebook, "back_propagate").source = "def f():\n    raise NotImplementedError()"
-
-
-def clear_gradients(notebook):
-    cell_named(notebook, "print_gradients").outputs = []
+    for cell in code_cells(notebook):
+        cell.execution_count += 40
 
 
 def lose_a_tensor(notebook):
@@ -64,38 +51,40 @@ def lose_a_tensor(notebook):
     cell.outputs = [stream(printed(cell).replace("hid_bias[", "bias["))]
 
 
-def few_gradients(notebook):
-    cell_named(notebook, "print_gradients").outputs = [stream(GRADIENTS[:200])]
+def change_last_plot(**fields):
+    def apply(notebook):
+        cell = next(cell for cell in reversed(code_cells(notebook)) if PLOT.search(cell.source))
+        cell.update(fields)
+
+    return apply
 
 
-def clear_training(notebook):
-    cell_named(notebook, "train").outputs = []
-
-
-def clear_plot(notebook):
-    cell = next(cell for cell in reversed(code_cells(notebook)) if plots_of(cell))
-    cell.outputs = [display(text_plain="<Figure size 640x480>")]
-
-
-def lose_plot(notebook):
-    cell = next(cell for cell in reversed(code_cells(notebook)) if plots_of(cell))
-    cell.source, cell.outputs = "pass", []
+ERROR = {"output_type": "error", "ename": "KeyError", "evalue": "1", "traceback": []}
+STUB = "def f():\n    raise NotImplementedError()"
+FEW = "\n".join(f"{tensor}[0] 1.000000e+00" for tensor in TENSORS)
+NO_PLOT = [display(text_plain="<Figure size 640x480>")]
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
-        (not_run, ") not run: restart the kernel"),
-        (none_run, "no cell has been run"),
+        (change("train", execution_count=None), ") not run: restart the kernel"),
+        (change(execution_count=None), "no cell has been run"),
         (run_again, "not run from top to bottom in one go"),
-        (add_error, "(def grad_GLoVe(W, W_tilde, b, b_tilde...) stopped with KeyError"),
-        (leave_open, "] (def f():) still raises NotImplementedError"),
-        (clear_gradients, "output of print_gradients (not check_gradients) is missing"),
+        (
+            change("grad_GLoVe", outputs=[nbformat.from_dict(ERROR)]),
+            "(def grad_GLoVe(W, W_tilde, b, b_tilde...) stopped with KeyError",
+        ),
+        (change("back_propagate", STUB), "] (def f():) still raises NotImplementedError"),
+        (
+            change("print_gradients", outputs=[]),
+            "output of print_gradients (not check_gradients) is missing",
+        ),
         (lose_a_tensor, "is not complete (hid_bias)"),
-        (few_gradients, "is not complete"),
-        (clear_training, "three final cross-entropies of 2.2.4 are missing"),
-        (clear_plot, "does not show its plot: restart the kernel"),
-        (lose_plot, "no cell calls plot_2d_GLoVe_representation()"),
+        (change("print_gradients", outputs=[stream(FEW)]), "is not complete (some lines)"),
+        (change("train", outputs=[]), "three final cross-entropies of 2.2.4 are missing"),
+        (change_last_plot(outputs=NO_PLOT), "does not show its plot: restart the kernel"),
+        (change_last_plot(source="pass"), "no cell calls plot_2d_GLoVe_representation()"),
     ],
 )
 def test_each_miss_is_found_with_its_remedy(submitted, reference, change, message):

@@ -10,7 +10,6 @@ what Gradescope asks for when you hand in.
 """
 
 # Every Python 3 has to understand this file, so that an old one can say that it is old.
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -28,15 +27,6 @@ from tools.common import (
     write_atomically,
 )
 
-# What has to be installed beyond requirements.txt, by the name of the module.
-PACKAGES = {
-    "markdown_it": "markdown-it-py>=3",
-    "pypandoc": "pypandoc-binary>=1.17",
-    "pypdf": "pypdf>=7.1",
-    "typst": "typst==0.14.9",
-}
-PROVIDED = ("bs4", "nbclient", "nbformat", "matplotlib", "tqdm")  # by requirements.txt
-
 
 class HandInError(ValueError):
     """The PDF cannot be made; the message says why, and what to do."""
@@ -48,19 +38,6 @@ def interpreter(folder=ROOT):
         if (Path(folder) / name).exists():
             return str(Path(name))
     return Path(sys.executable).name
-
-
-def require_packages():
-    """Raise HandInError with the command that installs what is missing, if anything is."""
-    absent = [name for name in (*PACKAGES, *PROVIDED) if importlib.util.find_spec(name) is None]
-    extra = [f'"{PACKAGES[name]}"' for name in absent if name in PACKAGES]
-    if set(absent) & set(PROVIDED):
-        extra = ["-r requirements.txt", *extra]
-    if absent:
-        raise HandInError(
-            f"not installed: {', '.join(absent)}. Run  {interpreter()} -m pip install "
-            f"{' '.join(extra)}  and then  {interpreter()} -m tools.pdf ..."
-        )
 
 
 def output_path(notebook, written, output):
@@ -83,29 +60,28 @@ def table(parts):
 
 def parse_arguments():
     parser = command_parser(__doc__)
-    parser.add_argument("notebook", help="hw1_code_<uni>.ipynb, run and saved")
-    parser.add_argument("--written", metavar="PDF", help="your written part")
-    parser.add_argument(
-        "--short", action="store_true", help="leave out code cells that you have not touched"
-    )
-    parser.add_argument(
-        "--paper", choices=["a4", "letter"], default="a4", help="default: %(default)s"
-    )
-    parser.add_argument("-o", "--output", metavar="PDF", help="default: the notebook's name, .pdf")
-    parser.add_argument(
-        "--force", action="store_true", help="make it although something is missing"
-    )
+    add = parser.add_argument
+    add("notebook", help="hw1_code_<uni>.ipynb, run and saved")
+    add("--written", metavar="PDF", help="your written part")
+    add("--short", action="store_true", help="leave out code cells that you have not touched")
+    add("--paper", choices=["a4", "letter"], default="a4", help="default: %(default)s")
+    add("-o", "--output", metavar="PDF", help="default: the notebook's name, .pdf")
+    add("--force", action="store_true", help="make it although something is missing")
     return parser.parse_args()
 
 
 @clear_exit(HandInError)
 def main():
     arguments = parse_arguments()
-    require_packages()  # which these need
-    from tools.notebook import NotebookError, read_notebook
-    from tools.pdf.document import WrittenError, make_pdf, read_written
-    from tools.pdf.missing import misses
-    from tools.pdf.typeset import TypesetError
+    try:
+        from tools.notebook import NotebookError, read_notebook
+        from tools.pdf.missing import misses
+        from tools.pdf.typeset import TypesetError, WrittenError, make_pdf, read_written
+    except ImportError as error:
+        raise HandInError(
+            f"{error}. Run  {interpreter()} -m pip install -r tools/requirements.txt  and then  "
+            f"{interpreter()} -m tools.pdf ..."
+        ) from error
 
     with clear_exit(NotebookError, WrittenError, TypesetError):
         path = Path(arguments.notebook)
@@ -121,11 +97,7 @@ def main():
                 "first thing first, and save the notebook; or add --force to hand it in as it is"
             )
         pdf, parts, warnings = make_pdf(
-            notebook,
-            path,
-            written,
-            paper=arguments.paper,
-            short=arguments.short,
+            notebook, path, written, paper=arguments.paper, short=arguments.short
         )
         write_atomically(output, pdf)
     for warning in warnings:

@@ -1,19 +1,22 @@
-"""Formulas: found in Markdown as Jupyter finds them, read by pandoc, and written as typst.
+r"""Formulas: found in Markdown as Jupyter finds them, read by pandoc, and written as typst.
 
-    TeX  --expand-->  TeX without macros  --pandoc-->  MathML  --typst_of-->  typst math
+    TeX  --pandoc-->  MathML, without macros  --typst_of-->  typst math
 
 Pandoc refuses TeX that it does not know, MathML has few elements, and each of them has its rule in
-`RULES`. So a formula becomes what was asked for, or is shown as its source with a warning. As a
-guard, its letters, digits and columns are counted at both ends (`same_symbols`).
+`tools.pdf.mathml`. So a formula becomes what was asked for, or is shown as its source with a
+warning. As a guard, its letters, digits and columns are counted at both ends (`same_symbols`).
 """
 
 import re
 import unicodedata
 from collections import Counter
 
-from tools.pdf.macros import GROUP, expand
-from tools.pdf.mathml import FormulaError, elements, mathml, quoted, typst_of
+import pypandoc
+from bs4 import BeautifulSoup
 
+from tools.pdf.mathml import FormulaError, elements, quoted, typst_of
+
+GROUP = r"\{(?:\\.|[^{}\\]|\{(?:\\.|[^{}\\]|\{(?:\\.|[^{}\\])*\})*\})*\}"  # three braces deep
 IN_MARKDOWN = re.compile(
     rf"""
       ^[ ]{{0,3}}(?P<fence>`{{3,}}|~{{3,}}) .*? (?: ^[ ]{{0,3}}(?P=fence)[`~]*[ ]*$ | \Z )
@@ -28,10 +31,8 @@ IN_MARKDOWN = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
-KINDS = {  # group of the pattern: what stands before and behind the typst
-    **dict.fromkeys(("parentheses", "dollar", "broken"), ("$", "$")),
-    **dict.fromkeys(("environment", "brackets", "dollars"), ("$ ", " $")),
-}
+DISPLAYED = ("environment", "brackets", "dollars")  # groups of the pattern
+INLINE = ("parentheses", "dollar", "broken")
 # Private characters, which no text has; in the address of a link they are encoded.
 PLACEHOLDER = re.compile("(?:\ue000|%EE%80%80)(\\d+)(?:\ue001|%EE%80%81)")
 
@@ -39,18 +40,17 @@ PLACEHOLDER = re.compile("(?:\ue000|%EE%80%80)(\\d+)(?:\ue001|%EE%80%81)")
 class Formulas:
     """The formulas of a document, for which `take` puts placeholders."""
 
-    def __init__(self, macros=None):
-        self.macros = macros or {}
-        self.found = []  # (place, kind, TeX, source)
+    def __init__(self):
+        self.found = []  # (place, whether it is displayed, TeX, source)
 
     def take(self, markdown, place=""):
         """The Markdown with a placeholder for each formula; `place` is for warnings."""
 
         def replace(match):
-            kind = next((kind for kind in KINDS if match[kind]), None)
+            kind = next((kind for kind in DISPLAYED + INLINE if match[kind]), None)
             if kind is None:  # code, or an escaped character
                 return match[0]
-            self.found.append((place, kind, match[kind], match[0]))
+            self.found.append((place, kind in DISPLAYED, match[kind], match[0]))
             return f"\ue000{len(self.found) - 1}\ue001"
 
         return IN_MARKDOWN.sub(replace, markdown)
@@ -61,15 +61,14 @@ class Formulas:
 
     def typeset(self):
         """Typst for each formula, and warnings about those that are not shown as they are meant."""
-        expanded = [expand(latex, self.macros) for _, _, latex, _ in self.found]
         typeset, warnings = [], []
-        trees = mathml(expanded, [KINDS[kind][0] == "$" for _, kind, _, _ in self.found])
-        for (place, kind, latex, source), meant, math in zip(self.found, expanded, trees):
+        trees = mathml([(is_displayed, latex) for _, is_displayed, latex, _ in self.found])
+        for (place, is_displayed, latex, source), math in zip(self.found, trees):
             shown = f"the formula {' '.join(latex.split())[:70]}"
             try:
-                typst = checked(meant, math)
-                typeset.append(KINDS[kind][0] + typst + KINDS[kind][1])
-                if r"\hline" in meant or re.search(r"\{array\} *\{[^}]*\|", meant):
+                typst = checked(math)
+                typeset.append(f"$ {typst} $" if is_displayed else f"${typst}$")
+                if r"\hline" in latex or re.search(r"\{array\} *\{[^}]*\|", latex):
                     warnings.append(f"{place}: without its lines between rows or columns: {shown}")
             except FormulaError as error:
                 typeset.append(f"#raw({quoted(source)})")
@@ -82,6 +81,87 @@ def with_formulas(source, typeset):
     return PLACEHOLDER.sub(lambda match: typeset[int(match[1])], source)
 
 
+# TeX -> MathML
+
+DEFINITION = re.compile(
+    r"\\(?:(?:re)?newcommand|providecommand|def|DeclareMathOperator)\*?\s*\{?\\[A-Za-z]+\}?"
+    rf"(?:\[[^\]]*\]|#\d|\s)*{GROUP}"
+)
+# What MathJax knows and pandoc does not. The bold letters that pandoc writes are all italic, so
+# bold sans-serif ones stand for those that are upright.
+MACROS = r"""
+\renewcommand{\mathbf}[1]{\mathbfsfup{#1}}
+\renewcommand{\callcases}[1]{\begin{cases}#1\end{cases}}
+\renewcommand{\callmatrix}[1]{\begin{matrix}#1\end{matrix}}
+\renewcommand{\callpmatrix}[1]{\begin{pmatrix}#1\end{pmatrix}}
+\renewcommand{\dcases}{\begin{cases}} \renewcommand{\enddcases}{\end{cases}}
+\renewcommand{\cr}{\\} \renewcommand{\negthinspace}{\!} \renewcommand{\allowbreak}{}
+\renewcommand{\nonumber}{} \renewcommand{\notag}{} \renewcommand{\label}[1]{}
+\renewcommand{\tag}[1]{\qquad\text{(#1)}} \renewcommand{\mbox}[1]{\text{#1}}
+\renewcommand{\require}[1]{} \renewcommand{\color}[1]{} \renewcommand{\textcolor}[2]{#2}
+\renewcommand{\smash}[2][]{#2}
+"""
+SIDE = rf"((?:{GROUP}|\\(?!over\b).|[^{{}}\\])*)"
+REWRITTEN = {  # what no macro can be: pattern, replacement
+    r"(?<!\\)%.*": "",
+    r"\\tag\*": r"\\tag",
+    r"\\(cases|p?matrix)(?![A-Za-z])": r"\\call\1",  # pandoc knows environments by these names
+    rf"\{{{SIDE}\\over\b{SIDE}\}}": r"\\frac{\1}{\2}",
+    rf"\\(bf|it|rm|sf|tt|cal)(?![A-Za-z]){SIDE}": r"\\math\1{\2}",  # the rest of the group
+}
+
+
+def mathml(formulas):
+    """MathML, a bs4 Tag, for each formula, or None where pandoc does not understand it.
+
+    formulas: pairs (whether it is displayed, TeX). A macro that one of them defines serves in
+    those that follow, as in Jupyter.
+    """
+    definitions, written = [], []
+    for number, (is_displayed, latex) in enumerate(formulas):
+        for pattern, replacement in REWRITTEN.items():
+            while re.search(pattern, latex):
+                latex = re.sub(pattern, replacement, latex)
+        found = "\n".join(DEFINITION.findall(latex))
+        # \newcommand would keep a macro of ours.
+        definitions.append(re.sub(r"\\(?:new|provide)command", r"\\renewcommand", found))
+        latex = " ".join(DEFINITION.sub("", latex).split()) or "{}"
+        outside = re.sub(r"\\begin\{(\w+\*?)\}.*\\end\{\1\}", "", latex)
+        if r"\\" in outside or r"\cr" in outside:
+            latex = rf"\begin{{gathered}}{latex}\end{{gathered}}"
+        start, end = (r"\[", r"\]") if is_displayed else (r"\(", r"\)")
+        written.append(f'<div id="formula{number}">\n\n{start} {latex} {end}\n\n</div>')
+    parts = [f"{new}\n\n{formula}" for new, formula in zip(definitions, written)]
+    try:
+        return trees(parts, range(len(formulas)))
+    except RuntimeError:  # a macro that means itself; only the formulas with it are lost
+        found = []
+        for number, formula in enumerate(written):
+            try:
+                found += trees([*definitions[: number + 1], formula], [number])
+            except RuntimeError:
+                found.append(None)
+        return found
+
+
+def trees(parts, numbers):
+    """The <math> elements of some formulas in Markdown, each alone in its <div>.
+
+    Raises RuntimeError if pandoc stops.
+    """
+    html = pypandoc.convert_text(
+        "\n\n".join([MACROS, *parts]),
+        "html",
+        format="markdown+tex_math_single_backslash",
+        extra_args=["--mathml", "--wrap=none", "--quiet"],
+    )
+    soup = BeautifulSoup(html, "html.parser")
+    paragraphs = [soup.find(id=f"formula{number}").find("p") for number in numbers]
+    return [p.math if p and [*p.children] == [p.math] else None for p in paragraphs]
+
+
+# The guard
+
 NOT_SHOWN = re.compile(
     r"\\(?:begin|end)\{\w+\*?\}(?:\{[lcr| ]*\})?|\\[hm]space\*?\{[^{}]*\}|\\\\(?:\[[^\]]*\])?|\\&"
 )
@@ -92,18 +172,21 @@ FUNCTIONS = (  # whose commands show their names
 FROM_NAMES = "ℜℑℓ"  # letters whose commands do not spell them
 
 
-def checked(latex, math):
+def checked(math):
     """Typst math of a formula. Raises FormulaError if it is not known to be right."""
     if math is None:
         raise FormulaError("pandoc does not know it")
     source = typst_of(math)
-    if not same_symbols(latex, math, source):
+    if not same_symbols(math.find("annotation").get_text(), math, source):
         raise FormulaError("some of its symbols would be lost")
     return source
 
 
 def same_symbols(latex, math, source):
-    """Whether typst shows the letters, digits and columns that a TeX formula asks for."""
+    """Whether typst shows the letters, digits and columns that a TeX formula asks for.
+
+    latex: without macros, as pandoc puts it beside the MathML `math`.
+    """
     texts = re.findall(r'(?:op|words)\("((?:[^"\\]|\\.)*)"', source)
     codes = re.findall(r"\\u\{(\w+)\}", source)
     shown = "".join(texts) + "".join(chr(int(code, 16)) for code in codes)

@@ -1,20 +1,36 @@
-"""Markdown and HTML -> typst, by markdown-it and pandoc. Formulas are placeholders all the way."""
+"""Markdown and HTML -> typst, by markdown-it and pandoc, with their pictures and formulas."""
 
+import base64
+import binascii
 import re
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import unquote
 
 import pypandoc
+import typst
 from bs4 import BeautifulSoup
 from markdown_it import MarkdownIt
 
+from tools.pdf.formulas import Formulas, with_formulas
 from tools.pdf.mathml import quoted
-from tools.pdf.pictures import PictureError
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])  # as Jupyter's
+ENDS = {  # what a tag ends, if its own end was left out
+    "li": ("li",),
+    **dict.fromkeys(("td", "th"), ("td", "th")),
+    "tr": ("td", "th", "tr"),
+}
 NOT_SEEN = ["style", "script", "template", "title"]
 NOT_ON_PAPER = ["iframe", "video", "audio", "object", "embed", "svg", "math"]
 TASK = re.compile(r"(<li>(?:\n<p>)?)\[([ xX])\] ")
 BORDER = "\ue002"  # between two texts that pandoc converts at once
 LONG_WORD = re.compile(r"[^\s\ue000\ue001]{50,}")
+NO_ATTACHMENTS = MappingProxyType({})
+
+
+class PictureError(ValueError):
+    """A picture cannot be shown; the message says why."""
 
 
 def breakable(text):
@@ -22,58 +38,125 @@ def breakable(text):
     return LONG_WORD.sub(lambda word: "\u200b".join(word[0]), text)
 
 
-def html_of(markdown):
-    return TASK.sub(
-        lambda task: task[1] + ("☐ " if task[2] == " " else "☒ "), MARKDOWN.render(markdown)
-    )
-
-
-def prepared(html, formulas, store):
-    """HTML that pandoc turns into all that is to be seen, and a list of what cannot be shown.
-
-    Args:
-        formulas: Formulas; the placeholders of those in code and addresses are undone.
-        store: turns the address of a picture into the name of a file, or raises PictureError.
-    """
-    soup, missing = BeautifulSoup(html, "html.parser"), []
-    for tag in soup.find_all(NOT_SEEN):
-        tag.decompose()
-    for tag in soup.find_all(NOT_ON_PAPER):
-        missing.append(f"<{tag.name}>")
-        tag.replace_with(f"[not shown: {missing[-1]}]")
-    for tag in soup.find_all(["code", "pre"]):
-        if tag.find("code") is None:
-            tag.string = formulas.restore(tag.get_text())
-    for tag in soup.find_all(id=True):
-        del tag["id"]
-    for link in soup.find_all("a"):
-        link["href"] = formulas.restore(link.get("href", ""))
-        if not re.match(r"(https?|mailto):", link["href"]):
-            link.unwrap()  # typst stops at a link to a place that is not there
-    for text in soup.find_all(string=LONG_WORD):
-        text.replace_with(breakable(text))
-    for picture in soup.find_all("img"):
-        try:
-            picture["src"] = store(formulas.restore(picture.get("src", "")))
-        except PictureError as error:
-            missing.append(str(error))
-            picture.replace_with(f"[not shown: {error}]")
-            continue
-        if picture.get("title"):  # of a figure, whose caption it is
-            caption = soup.new_tag("figcaption", string=picture.attrs.pop("title"))
-            picture.wrap(soup.new_tag("figure")).append(caption)
-    return str(soup), missing
-
-
-def html_to_typst(texts):
-    """Typst for each HTML text."""
-    html = f"<p>{BORDER}</p>".join(texts)
-    options = ["--wrap=none", "--columns=100000", "--quiet"]  # the widths of columns are not fixed
-    source = pypandoc.convert_text(html, "typst", format="html", extra_args=options)
-    return source.split(BORDER)
-
-
 def raw_block(text, language):
     """Typst for text in the code font; language: "python", "output", "stderr" or "text"."""
     text = breakable(text.strip("\n"))
     return f"\n#raw({quoted(text)}, block: true, lang: {quoted(language)})\n"
+
+
+class Texts:
+    """Texts that become typst at once. Formulas are placeholders until then.
+
+    Args:
+        folder: where the pictures are put, for typst.
+        source: the folder where the paths of pictures start.
+
+    Attribute: `warnings`, what could not be shown as it was meant.
+    """
+
+    def __init__(self, folder, source="."):
+        self.folder, self.source = Path(folder), Path(source)
+        self.formulas = Formulas()
+        self.html = []
+        self.n_pictures = 0
+        self.warnings = []
+
+    def add_markdown(self, markdown, place="the text", attachments=NO_ATTACHMENTS):
+        """Add a text in Jupyter's Markdown, as `add_html` does."""
+        html = MARKDOWN.render(self.formulas.take(markdown, place))
+        html = TASK.sub(lambda task: task[1] + ("☐ " if task[2] == " " else "☒ "), html)
+        return self.add_html(html, place, attachments)
+
+    def add_html(self, html, place, attachments=NO_ATTACHMENTS):
+        """Add a text in HTML; returns its index in what `typeset` returns.
+
+        Args:
+            place: for warnings.
+            attachments: of the cell, a dict from a name to a dict from a MIME type to the content.
+        """
+        soup = BeautifulSoup(html, "html.parser")
+
+        def leave_out(tag, what):
+            self.warnings.append(f"{place}: not shown: {what}")
+            tag.replace_with(f"[not shown: {what}]")
+
+        for tag in soup.find_all(ENDS):
+            while tag.parent.name in ENDS[tag.name]:
+                tag.parent.insert_after(tag)
+        for tag in soup.find_all(NOT_SEEN):
+            tag.decompose()
+        for tag in soup.find_all(NOT_ON_PAPER):
+            leave_out(tag, f"<{tag.name}>")
+        for tag in soup.find_all(["code", "pre"]):
+            if tag.find("code") is None:
+                tag.string = self.formulas.restore(tag.get_text())
+        for tag in soup.find_all(id=True):
+            del tag["id"]
+        for link in soup.find_all("a"):
+            link["href"] = self.formulas.restore(link.get("href", ""))
+            if not re.match(r"(https?|mailto):", link["href"]):
+                link.unwrap()  # typst stops at a link to a place that is not there
+        for text in soup.find_all(string=LONG_WORD):
+            text.replace_with(breakable(text))
+        for picture in soup.find_all("img"):
+            address = self.formulas.restore(picture.get("src", ""))
+            try:
+                picture["src"] = self.store(address, attachments)
+            except PictureError as error:
+                leave_out(picture, error)
+                continue
+            if picture.get("title"):  # of a figure, whose caption it is
+                caption = soup.new_tag("figcaption", string=picture.attrs.pop("title"))
+                picture.wrap(soup.new_tag("figure")).append(caption)
+        self.html.append(str(soup))
+        return len(self.html) - 1
+
+    def typeset(self):
+        """Typst for each text, and all warnings."""
+        options = ["--wrap=none", "--columns=100000", "--quiet"]  # columns have no fixed widths
+        html = f"<p>{BORDER}</p>".join(self.html)
+        typst = pypandoc.convert_text(html, "typst", format="html", extra_args=options)
+        formulas, warnings = self.formulas.typeset()
+        sources = [with_formulas(source, formulas) for source in typst.split(BORDER)]
+        return sources, self.warnings + warnings
+
+    def store(self, address, attachments=NO_ATTACHMENTS):
+        """Store a picture, attachment:NAME, a data: address, or a path; returns its file's name.
+
+        Raises PictureError if it is not there, damaged, or of a kind that typst does not know.
+        """
+        content = self.read(address, attachments)
+        self.n_pictures += 1
+        name = f"picture{self.n_pictures}.{'svg' if content.lstrip()[:1] == b'<' else 'picture'}"
+        (self.folder / name).write_bytes(content)
+        try:
+            typst.compile(f'#image("{name}")'.encode(), root=self.folder)
+        except (typst.TypstError, RuntimeError) as error:
+            raise PictureError("a damaged picture, or one of an unknown kind") from error
+        return name
+
+    def read(self, address, attachments):
+        """Bytes of a picture."""
+        scheme, _, rest = address.partition(":")
+        if scheme == "attachment":
+            versions = attachments.get(unquote(rest))
+            if not isinstance(versions, dict) or not versions:
+                raise PictureError(f"the picture {address}, which is not attached to the cell")
+            return picture_bytes("".join(next(iter(versions.values()))))
+        if scheme == "data":
+            kind, _, content = rest.partition(",")
+            return picture_bytes(content if kind.endswith(";base64") else unquote(content))
+        if re.match(r"[a-z]+://", address):
+            raise PictureError(f"the picture {address}; only those in files are put into the PDF")
+        try:
+            return (self.source / unquote(address)).read_bytes()
+        except (OSError, ValueError) as error:
+            raise PictureError(f"the picture {address}, which is not there") from error
+
+
+def picture_bytes(text):
+    """Bytes of a picture that is text: of SVG itself, of any other its base64."""
+    try:
+        return text.encode() if "<svg" in text else base64.b64decode(text)
+    except (binascii.Error, ValueError) as error:
+        raise PictureError("a damaged picture") from error

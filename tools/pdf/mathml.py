@@ -1,11 +1,7 @@
-"""TeX -> MathML, by pandoc; MathML -> typst math, by a rule for each of its few elements."""
+"""MathML -> typst math, by a rule for each of its few elements."""
 
-import json
 import re
 import unicodedata
-
-import pypandoc
-from bs4 import BeautifulSoup
 
 
 class FormulaError(ValueError):
@@ -18,24 +14,8 @@ def quoted(text):
     return '"' + escaped.replace("\n", "\\n").replace("\t", "    ") + '"'
 
 
-def mathml(formulas, are_inline):
-    """MathML, a bs4 Tag, for each TeX formula, or None where pandoc does not understand it."""
-    kinds = [{"t": "InlineMath" if is_inline else "DisplayMath"} for is_inline in are_inline]
-    blocks = [
-        {"t": "Para", "c": [{"t": "Math", "c": [kind, latex]}]}
-        for kind, latex in zip(kinds, formulas)
-    ]
-    document = json.loads(pypandoc.convert_text("", "json", format="markdown"))  # its frame
-    options = ["--mathml", "--wrap=none", "--quiet"]
-    source = json.dumps(document | {"blocks": blocks})
-    html = pypandoc.convert_text(source, "html", format="json", extra_args=options)
-    paragraphs = BeautifulSoup(html, "html.parser").find_all("p", recursive=False)
-    return [paragraph.find("math") for paragraph in paragraphs]
-
-
 ACCENTS = {"→": "\u20d7", "←": "\u20d6"}  # as a sign above a letter
 LINES = {"¯": "overline", "‾": "overline", "⏞": "overbrace", "_": "underline", "⏟": "underbrace"}
-LIMITS_BELOW = ("lim", "max", "min", "sup", "inf", "argmax", "argmin", "det", "gcd", "Pr")
 LARGE = tuple("∑∏∐⋀⋁⋂⋃⨀⨁⨂⨄")  # whose limits stand below in a display only
 STYLES = {"bold": "upright", "bold-sans-serif": "upright", "bold-italic": "italic"}
 IN_COLUMN = {"left": "&{}", "right": "{}&", "center": "{}"}
@@ -79,8 +59,7 @@ def letters(math):
     if style in STYLES:
         return f"bold({STYLES[style]}({symbols(unicodedata.normalize('NFKC', text))}))"
     if style == "normal" and math.name == "mi" and len(text) > 1:
-        has_limits = "true" if text in LIMITS_BELOW else "false"
-        return f"op({quoted(text)}, limits: #{has_limits})"
+        return f"op({quoted(text)})"
     return f"upright({symbols(text)})" if style == "normal" else symbols(text)
 
 
