@@ -113,19 +113,19 @@ def student_version(reference):
             notebook, _ = preprocessor().preprocess(notebook, {})
     except (RuntimeError, ValidationError) as error:
         raise ReleaseError(f"nbgrader stopped: {error}") from error
-    before, after = ({grade_id(c): c for c in node.cells} for node in (reference, notebook))
+    cells = {grade_id(cell): cell for cell in reference.cells}
     for question in QUESTIONS:
-        cell = after.get(question.grade_id)
+        cell = cells.get(question.grade_id)
         if cell is None:
             raise ReleaseError(
                 f"question {question.number}: found no cell with nbgrader's grade_id "
                 f"{question.grade_id!r}; release the reference notebook, not a student's"
             )
-        is_solution = cell.metadata.nbgrader.get("solution")
-        if is_solution and cell.source == before[question.grade_id].source:
+        is_code_to_write = cell.cell_type == "code" and cell.metadata.nbgrader.get("solution")
+        if is_code_to_write and "### BEGIN SOLUTION" not in cell.source:
             raise ReleaseError(
-                f"question {question.number}: found no solution between lines ### BEGIN SOLUTION "
-                "and ### END SOLUTION in its cell; put them around it"
+                f"question {question.number}: found no line ### BEGIN SOLUTION in its cell; put "
+                "it before the solution, and ### END SOLUTION behind it"
             )
     return notebook
 
