@@ -229,5 +229,5 @@ def test_definitions_that_fail_are_named(tmp_path):
         load_definitions({"vocab": ["[MASK]"]}, path)
     notebook.cells[0].source = "A = 1"
     nbformat.write(notebook, path)
-    with pytest.raises(NotebookError, match="defines no Params or no Model"):
+    with pytest.raises(NotebookError, match="has no Params or no Model"):
         load_definitions({"vocab": ["[MASK]"]}, path)
