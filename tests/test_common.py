@@ -1,4 +1,4 @@
-"""What all tools share: files written whole or not at all, zips, command lines; and .ci/run."""
+"""What all tools share: files written whole or not at all, zips, command lines."""
 
 import argparse
 import io
@@ -167,25 +167,3 @@ def test_ctrl_c_ends_a_tool_with_one_line(tmp_path):
         printed, errors = process.communicate()
     assert (process.returncode, printed) == (130, "")
     assert errors.endswith("interrupted\n") and "Traceback" not in errors
-
-
-# The script that runs all checks
-
-
-STEPS = [
-    "ruff check .",
-    "ruff format --check .",
-    "python -m pytest -n 2",
-    "python -m pytest -m slow -n 2",
-]
-
-
-@pytest.mark.parametrize("failing", [None, *STEPS])
-def test_the_checks_fail_if_one_of_their_steps_does(failing, tmp_path):
-    for name in ("python3", "pip", "ruff", "python"):
-        program = tmp_path / name
-        program.write_text(f'#!/bin/sh\n[ "{name} $*" != "{failing}" ]\n')
-        program.chmod(0o755)
-    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    run = subprocess.run([ROOT / ".ci" / "run"], env=environment, capture_output=True)
-    assert run.returncode == (0 if failing is None else 1)

@@ -273,9 +273,7 @@ def load_definitions(data, path=NOTEBOOK):
                 f"{first_line(error)}; expected the reference notebook"
             ) from error
     if not {"Params", "Model"} <= set(namespace):
-        raise NotebookError(
-            f"{path}: defines no Params or no Model; expected the reference notebook"
-        )
+        raise NotebookError(f"{path}: has no Params or no Model; expected the reference notebook")
     return namespace
 
 
