@@ -173,7 +173,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 )
 def test_a_run_that_fails_names_its_cell(tmp_path, monkeypatch, source, reason):
     monkeypatch.setattr("tools.notebook.CELL_TIMEOUT", 1)
-    saved = [("a = 1", 1), (f"# endless\n{source}", 2), ("b = 2", 3)]  # with old counts
+    saved = [("a = 1", 7), (f"# endless\n{source}", 8), ("b = 2", 9)]  # with old counts
     cells = [nbformat.v4.new_code_cell(text, execution_count=count) for text, count in saved]
     with pytest.raises(NotebookError, match=rf"cell \[?2\]? \(# endless\) stops with {reason}"):
         run(nbformat.v4.new_notebook(cells=cells), tmp_path)
