@@ -172,7 +172,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
     ],
 )
 def test_a_run_that_fails_names_its_cell(tmp_path, monkeypatch, source, reason):
-    monkeypatch.setattr("tools.notebook.CELL_TIMEOUT", 1)
+    monkeypatch.setattr("tools.notebook.CELL_TIMEOUT", 4)
     saved = [("a = 1", 7), (f"# endless\n{source}", 8), ("b = 2", 9)]  # with old counts
     cells = [nbformat.v4.new_code_cell(text, execution_count=count) for text, count in saved]
     with pytest.raises(NotebookError, match=rf"cell \[?2\]? \(# endless\) stops with {reason}"):
