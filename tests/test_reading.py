@@ -19,6 +19,7 @@ from tools.notebook import (
     printed_gradients,
     provided_lines,
     read_notebook,
+    run,
 )
 from tools.questions import QUESTIONS
 
@@ -157,9 +158,25 @@ def test_what_is_no_notebook_gives_one_line(tmp_path, content):
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
-    for path, words in [(tmp_path / "none.ipynb", "no such file"), (tmp_path, "a folder")]:
-        with pytest.raises(NotebookError, match=words):
+    for path in (tmp_path / "none.ipynb", tmp_path):
+        with pytest.raises(OSError, match=str(path)):
             read_notebook(path)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("while True: pass", "A cell timed out"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import os; os._exit(1)", "Kernel died"),
+    ],
+)
+def test_a_run_that_fails_names_its_cell(tmp_path, monkeypatch, source, reason):
+    monkeypatch.setattr("tools.notebook.CELL_TIMEOUT", 4)
+    saved = [("a = 1", 7), (f"# endless\n{source}", 8), ("b = 2", 9)]  # with old counts
+    cells = [nbformat.v4.new_code_cell(text, execution_count=count) for text, count in saved]
+    with pytest.raises(NotebookError, match=rf"cell \[?2\]? \(# endless\) stops with {reason}"):
+        run(nbformat.v4.new_notebook(cells=cells), tmp_path)
 
 
 def test_cells_with_parts_of_other_types_are_completed(tmp_path):
@@ -212,5 +229,5 @@ def test_definitions_that_fail_are_named(tmp_path):
         load_definitions({"vocab": ["[MASK]"]}, path)
     notebook.cells[0].source = "A = 1"
     nbformat.write(notebook, path)
-    with pytest.raises(NotebookError, match="defines no Params and no Model"):
+    with pytest.raises(NotebookError, match="has no Params or no Model"):
         load_definitions({"vocab": ["[MASK]"]}, path)

@@ -6,8 +6,8 @@
 gradient   the gradient of a mini-batch against its matrix products, and against PyTorch
 sweep      the GLoVe sweep against its matrix products, and its losses against their floor
 checks     the gradient checks
-training   how long `train` takes to reach given cross-entropies, and its matrix products
-notebook   the whole notebook by section, and its peak memory
+training   how long `train` takes to reach given cross-entropies
+notebook   the whole notebook by section
 grading    submissions that are graded in a minute
 
 PyTorch is compared where it is installed. Other processes disturb every timing. What is compared is
@@ -27,7 +27,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 from tqdm import tqdm
@@ -40,19 +39,16 @@ from tools.common import (
     ROOT,
     clear_exit,
     command_parser,
-    require_writable,
     write_atomically,
 )
-from tools.notebook import NotebookError, code_cells, load_definitions, read_notebook, run
-from tools.reference import gradient_of, reference_problem
+from tools.notebook import NotebookError, load_definitions, read_notebook, run
+from tools.reference import EMBEDDING_DIM, NUM_HID, gradient_of, reference_problem
 
 OUTPUT = ROOT / "tools" / "benchmark.md"
 # Of the notebook it uses what the handout names, and `BATCH_SIZE`, `GLOVE_EPOCHS`, `init_GLoVe` and
-# `optimal_losses_GLoVe`. These are the arguments of `train` there, and the dimensions of its sweep.
-EMBEDDING_DIM, NUM_HID = 16, 128
+# `optimal_losses_GLoVe`. These are the dimensions of its sweep.
 DIMENSIONS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128)
-CROSS_ENTROPIES = [3.0, 2.5, 2.2, 2.0]
-REPORT = 100  # mini-batches whose mean cross-entropy counts
+CROSS_ENTROPIES = (3.0, 2.5, 2.2, 2.0)
 SUBMISSIONS = 8
 SEED = 0
 
@@ -75,19 +71,14 @@ def compare(first, second, rounds=40, repeats=25):
         Medians over the rounds: seconds of the first, seconds of the second, and their ratio.
     """
     first(), second()
-    pairs = np.array(
-        [
-            [seconds(first, repeats), seconds(second, repeats)]
-            for _ in tqdm(range(rounds), desc="timing", leave=False)
-        ]
-    )
+    in_turn = tqdm(range(rounds), desc="timing", leave=False)
+    pairs = np.array([[seconds(first, repeats), seconds(second, repeats)] for _ in in_turn])
     return *np.median(pairs, axis=0), np.median(pairs[:, 0] / pairs[:, 1])
 
 
 def duration(value):
     """Text for a number of seconds, with three digits and a unit."""
-    size, unit = (1, "s") if value >= 1 else (1e-3, "ms") if value >= 1e-3 else (1e-6, "µs")
-    return f"{value / size:.3g} {unit}"
+    return f"{value:.3g} s" if value >= 1 else f"{1000 * value:.3g} ms"
 
 
 def table(title, head, rows):
@@ -96,22 +87,16 @@ def table(title, head, rows):
     return "\n".join([f"## {title}", "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
-def comparison(name, baseline, figures):
-    """A row of a table of `COMPARISON` for what `compare` returned."""
-    first, second, ratio = figures
-    return [
-        name,
-        duration(first),
-        baseline,
-        duration(second),
-        f"{ratio:.{2 if ratio < 10 else 0}f}",
-    ]
-
-
 COMPARISON = ["", "time", "compared with", "time", "ratio"]
 
 
-# The sections: functions of the notebook's definitions and its path, which return a table
+def comparison(name, baseline, figures):
+    """A row of a table of `COMPARISON` for what `compare` returned."""
+    first, second, ratio = figures
+    return [name, duration(first), baseline, duration(second), f"{ratio:.2f}"]
+
+
+# The sections: functions of the notebook's definitions, which return a table
 
 
 def matrix_products(model, batch_size):
@@ -158,7 +143,7 @@ def torch_gradient(model, inputs, mask):
     return gradient
 
 
-def gradient(notebook, path):
+def gradient(notebook):
     """The gradient of one mini-batch, float32."""
     rng = np.random.RandomState(SEED)
     inputs = notebook["data"]["train_inputs"][: notebook["BATCH_SIZE"]]
@@ -191,7 +176,7 @@ def glove_products(V, d, n_epochs):
     return multiply
 
 
-def sweep(notebook, path, dimensions=DIMENSIONS):
+def sweep(notebook, dimensions=DIMENSIONS):
     """The sweep over d for both models."""
     V, n_epochs = len(notebook["vocab"]), notebook["GLOVE_EPOCHS"]
     log_X = notebook["calculate_log_co_occurrence"](notebook["data"]["train_inputs"])
@@ -217,139 +202,77 @@ def sweep(notebook, path, dimensions=DIMENSIONS):
     return table(title, COMPARISON, rows)
 
 
-def checks(notebook, path):
+def checks(notebook, repeats=10):
     """The gradient checks of the notebook."""
     model_data = checking.load_partially_trained(PARTIALLY_TRAINED, notebook["vocab"])
-    notebook, model, inputs, mask = reference_problem(notebook["data"], model_data, path)
+    notebook, model, inputs, mask = reference_problem(notebook["data"], model_data)
+    glove = notebook["loss_GLoVe"], notebook["grad_GLoVe"]
     checks = {
         "check_gradients": lambda: checking.check_gradients(model, inputs, mask),
-        "check_GLoVe_gradients": lambda: checking.check_GLoVe_gradients(
-            notebook["loss_GLoVe"], notebook["grad_GLoVe"]
-        ),
+        "check_GLoVe_gradients": lambda: checking.check_GLoVe_gradients(*glove),
     }
     rows = []
     for name, check in checks.items():
         with contextlib.redirect_stdout(io.StringIO()):
-            rows.append([f"`{name}`", duration(np.median([seconds(check) for _ in range(10)]))])
+            rows.append(
+                [f"`{name}`", duration(np.median([seconds(check) for _ in range(repeats)]))]
+            )
     return table("Gradient checks", ["", "time"], rows)
 
 
-class TrainingLog:
-    """Records the mini-batches of `train` from inside, by two methods of the notebook's Model.
-
-    losses: their mean cross-entropies; times: seconds since the start at each of them, without the
-    time for evaluation and for this log; products: seconds of the matrix products of a step.
-    """
-
-    def __init__(self, Model):
-        self.losses, self.times, self.products = [], [], []
-        self.start, self.is_evaluating = time.perf_counter(), False
-        self.compute_loss, self.evaluate = Model.compute_loss, Model.evaluate
-        Model.compute_loss = lambda model, *args: self.record(model, *args)
-        Model.evaluate = lambda model, *args: self.pause(lambda: self.evaluate(model, *args))
-
-    def pause(self, function):
-        """What `function` returns; the time that it takes does not count."""
-        begun, self.is_evaluating = time.perf_counter(), True
-        result = function()
-        self.start, self.is_evaluating = self.start + time.perf_counter() - begun, False
-        return result
-
-    def record(self, model, output_activations, expanded_target_batch):
-        loss = self.compute_loss(model, output_activations, expanded_target_batch)
-        if not self.is_evaluating:
-            batch_size = len(output_activations)
-            self.losses.append(loss / batch_size)
-            self.times.append(time.perf_counter() - self.start)
-            if len(self.losses) % REPORT == 0:
-                products = matrix_products(model, batch_size)
-                self.products.append(self.pause(lambda: seconds(products, repeats=5)))
-        return loss
-
-
-def training(notebook, path, cross_entropies=CROSS_ENTROPIES):
+def training(notebook, cross_entropies=CROSS_ENTROPIES):
     """How long `train` takes to reach given means of 100 mini-batches."""
-    log = TrainingLog(notebook["Model"])
+    models = []
     with contextlib.redirect_stdout(io.StringIO()):
-        notebook["train"](EMBEDDING_DIM, NUM_HID)
-    n_reports = len(log.losses) // REPORT
-    means = np.reshape(log.losses[: n_reports * REPORT], (n_reports, REPORT)).mean(axis=1)
+        spent = seconds(lambda: models.append(notebook["train"](EMBEDDING_DIM, NUM_HID)))
+    losses = np.array(models[0].train_losses)
     rows = []
     for target in cross_entropies:
-        reached = np.flatnonzero(means <= target)[:1]
-        last = [(number + 1) * REPORT for number in reached]
-        figures = [text for n in last for text in (f"{n:,}", duration(log.times[n - 1]))]
-        rows.append([f"{target:.1f}", *(figures or ["not reached", ""])])
-    rows.append([f"{means[-1]:.2f}, the end", f"{len(log.losses):,}", duration(log.times[-1])])
-    step, product = log.times[-1] / len(log.losses), np.median(log.products)
-    title = (
-        f"Training, d = {EMBEDDING_DIM}, H = {NUM_HID}. A step takes {duration(step)}, "
-        f"{step / product:.2f} times its six matrix products"
-    )
+        row = ["not reached", ""]
+        if losses.min() <= target:
+            n = np.argmax(losses <= target) + 1
+            row = [f"{100 * n:,}", duration(spent * n / len(losses))]
+        rows.append([f"{target:.1f}", *row])
+    rows.append([f"{losses[-1]:.2f}, the end", f"{100 * len(losses):,}", duration(spent)])
+    title = f"Training, d = {EMBEDDING_DIM}, H = {NUM_HID}, with its validation"
     return table(title, ["mean of 100 mini-batches, nats", "mini-batches", "time"], rows)
 
 
-# Linux keeps the largest resident memory of a process, in kB. (That of `resource.getrusage` will
-# not do: a process inherits it from the one that starts it.)
-PEAK_MEMORY = """
-import re
-from pathlib import Path
-status = Path("/proc/self/status")
-print(re.search(r"VmHWM:\\s*(\\d+)", status.read_text())[1] if status.exists() else 0)
-"""
-
-
 def time_notebook(path=NOTEBOOK):
-    """Seconds by section of the notebook, run in a new kernel, and the kernel's peak in GB or None.
-
-    The peak is that of the resident memory, None where the system is not Linux.
-    """
+    """Seconds by section of the notebook, run in a new kernel."""
     notebook = read_notebook(path)
-    notebook.cells.append(nbformat.v4.new_code_cell(PEAK_MEMORY))
     run(notebook)
-    peak = int(code_cells(notebook)[-1].outputs[0].text) / 2**20 or None
     section, times = "set-up and data", {}
-    for cell in notebook.cells[:-1]:
-        heading = re.match(r"## (\d\.\d)", cell.source)
-        if cell.cell_type == "markdown" and heading:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (heading := re.match(r"## (\d\.\d)", cell.source)):
             section = f"Section {heading[1]}"
-        if "execution" in cell.metadata:
-            stamps = [
-                datetime.datetime.fromisoformat(cell.metadata.execution[event])
+        if stamps := cell.metadata.get("execution"):
+            start, end = (
+                datetime.datetime.fromisoformat(stamps[event])
                 for event in ("iopub.status.busy", "shell.execute_reply")
-            ]
-            spent = (stamps[1] - stamps[0]).total_seconds()
-            times[section] = times.get(section, 0) + spent
-    return times, peak
+            )
+            times[section] = times.get(section, 0) + (end - start).total_seconds()
+    return times
 
 
-def whole_notebook(notebook, path):
+def whole_notebook(notebook):
     """The notebook by section."""
-    times, peak = time_notebook(path)
+    times = time_notebook()
     total = sum(times.values())
     rows = [[name, duration(spent), f"{spent / total:.0%}"] for name, spent in times.items()]
     rows.append(["**all**", duration(total), ""])
-    memory = f"; its peak memory is {peak:.2f} GB" if peak else ""
-    return table(f"The whole notebook{memory}", ["section", "time", "share"], rows)
+    return table("The whole notebook", ["section", "time", "share"], rows)
 
 
-def grading(notebook, path, n_submissions=SUBMISSIONS):
+def grading(notebook, n_submissions=SUBMISSIONS):
     """The command that grades, on copies of the reference notebook."""
     with tempfile.TemporaryDirectory() as folder:
-        submissions = Path(folder) / "submissions"
+        submissions, results = Path(folder, "submissions"), Path(folder, "results")
         submissions.mkdir()
         for number in range(n_submissions):
             name = f"hw1_code_abc{number:04}.ipynb"
-            (submissions / name).write_bytes(Path(path).read_bytes())
-        command = [
-            sys.executable,
-            "-m",
-            "tools.grade",
-            "all",
-            submissions,
-            "-o",
-            Path(folder) / "results",
-        ]
+            (submissions / name).write_bytes(NOTEBOOK.read_bytes())
+        command = [sys.executable, "-m", "tools.grade", "all", submissions, "-o", results]
         spent = seconds(lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True))
     row = [f"{n_submissions}", duration(spent), f"{60 * n_submissions / spent:.0f}"]
     return table("Grading", ["submissions", "time", "submissions a minute"], [row])
@@ -369,39 +292,29 @@ def machine():
     """A sentence about what the figures were measured on."""
     cpu = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):  # Linux says more
-        names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-        cpu = names[0] if names else cpu
-    blas = {
-        f"{i['internal_api']} {i['version']}" for i in threadpool_info() if "blas" in i["filepath"]
-    }
+        cpu = re.search(r"model name\s*: (.*)|$", Path("/proc/cpuinfo").read_text())[1] or cpu
+    blas = [f"{i['internal_api']} {i['version']}" for i in threadpool_info()]
     return (
         f"Measured on {os.cpu_count()} cores of {cpu}, {platform.system()}, with Python "
-        f"{platform.python_version()}, NumPy {np.__version__} and {', '.join(sorted(blas))}; NumPy "
-        "has one thread."
+        f"{platform.python_version()}, NumPy {np.__version__} and {blas[0]}; NumPy has one thread."
     )
 
 
 @clear_exit(NotebookError, checking.DataFileError, subprocess.CalledProcessError)
 def main():
     parser = command_parser(__doc__)
-    add = parser.add_argument
-    add("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; default: all")
-    add("-o", "--output", help=f"a Markdown file; for all sections the default is {OUTPUT.name}")
-    arguments = parser.parse_args()
-    sections = arguments.sections or list(SECTIONS)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help="default: all")
+    sections = parser.parse_args().sections
     if unknown := set(sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
-    output = arguments.output or (None if arguments.sections else OUTPUT)
-    if output:
-        require_writable(output)
     parts = [f"# How fast it is\n\n`python -m tools.benchmark` wrote this. {machine()}"]
     with threadpool_limits(limits=1, user_api="blas"):
-        for name in sections:
-            notebook = load_definitions(checking.load_data(DATA), NOTEBOOK)
-            parts.append(SECTIONS[name](notebook, NOTEBOOK))
+        for name in sections or SECTIONS:
+            notebook = load_definitions(checking.load_data(DATA))
+            parts.append(SECTIONS[name](notebook))
             print(parts[-1], end="\n\n", flush=True)
-    if output:
-        write_atomically(output, ("\n\n".join(parts) + "\n").encode())
+    if not sections:
+        write_atomically(OUTPUT, ("\n\n".join(parts) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 import argparse
 import io
 import os
+import re
 import secrets
 import sys
 import time
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import SameFileError
 
 ROOT = Path(__file__).resolve().parent.parent
 SENTENCES = ROOT / "raw_sentences.txt"
@@ -16,7 +18,6 @@ DATA = ROOT / "data.pk"
 PARTIALLY_TRAINED = ROOT / "partially_trained.pk"
 NOTEBOOK = ROOT / "hw1_code.ipynb"
 PICKLE_PROTOCOL = 4  # the highest that every Python 3 in use reads
-LARGEST_SEED = 2**32 - 1  # that numpy.random.RandomState takes
 
 
 # Files
@@ -25,15 +26,9 @@ LARGEST_SEED = 2**32 - 1  # that numpy.random.RandomState takes
 def require_writable(path):
     """Raise OSError unless a file can be written there: for tools that take long to begin with."""
     path = Path(path)
-    if path.is_dir():
-        found = "it is a folder"
-    elif not path.parent.is_dir():
-        found = "there is no such folder"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
-        found = "permission denied"
-    else:
-        return
-    raise OSError(f"{path}: cannot be written ({found}); expected a file in a folder of yours")
+    target = path if path.exists() else path.parent
+    if path.is_dir() or not target.exists() or not os.access(target, os.W_OK):
+        raise OSError(f"{path}: cannot be written; expected a file in a folder of yours")
 
 
 def write_atomically(path, content):
@@ -92,37 +87,20 @@ def room_files(*rooms):
 # Command lines
 
 
-class SameFileError(ValueError):
-    """A tool would overwrite what it reads, or one of its results with another."""
-
-
 def whole_number(low, high=10**9):
     """A type for argparse: whole numbers from `low` to `high`."""
 
     def convert(text):
-        try:
-            number = int(text)
-        except ValueError:
-            number = None
-        if number is None or not low <= number <= high:
+        if not re.fullmatch("[0-9]{1,10}", text) or not low <= int(text) <= high:
             raise argparse.ArgumentTypeError(
                 f"found {text[:30]!r}, expected a whole number, from {low} to {high}"
             )
-        return number
+        return int(text)
 
     return convert
 
 
-random_seed = whole_number(0, LARGEST_SEED)
-
-
-def term_name(text):
-    """A type for argparse: the name of a term, text that can be printed."""
-    if not (text.strip() and text.isprintable()):
-        raise argparse.ArgumentTypeError(
-            f"found {text!r}, expected the name of a term, such as 2026"
-        )
-    return text
+random_seed = whole_number(0, 2**32 - 1)  # what numpy.random.RandomState takes
 
 
 def require_different_files(outputs, inputs):
@@ -131,16 +109,13 @@ def require_different_files(outputs, inputs):
     outputs: pairs (option, path or None). inputs: pairs (what the file is, path or None).
     """
     taken = {os.path.realpath(path): what for what, path in inputs if path is not None}
-    for option, path in outputs:
-        if path is None:
-            continue
-        real_path = os.path.realpath(path)
-        if real_path in taken:
+    for option, path in [pair for pair in outputs if pair[1] is not None]:
+        what = taken.get(os.path.realpath(path))
+        if what is not None:
             raise SameFileError(
-                f"{path} would be overwritten, but it is {taken[real_path]}: name another file "
-                f"with {option}"
+                f"{path} would be overwritten, but it is {what}: name another file with {option}"
             )
-        taken[real_path] = f"also the file of {option}"
+        taken[os.path.realpath(path)] = f"also the file of {option}"
 
 
 def command_parser(description):
@@ -154,12 +129,12 @@ def command_parser(description):
 def clear_exit(*errors):
     """Decorator of a tool's `main`: the given errors end it with one line, and status 1.
 
-    So do OSError and SameFileError. Their messages have to say what was found, what was expected
-    and what to do. Ctrl-C ends it with one line too, and the status 130 that shells expect.
+    So does OSError. Their messages have to say what was found, what was expected and what to do.
+    Ctrl-C ends it with one line too, and the status 130 that shells expect.
     """
     try:
         yield
-    except (OSError, SameFileError, *errors) as error:
+    except (OSError, *errors) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ from tools.common import NOTEBOOK, ROOT, clear_exit, command_parser, write_atomi
 from tools.questions import QUESTIONS
 
 EXPERIMENT = "experiment"  # tag of the cells that take long or only draw
-CELL_TIMEOUT = 600  # seconds
+CELL_TIMEOUT = 3 * 3600  # seconds; with 4,000 words the GLoVe sweep takes an hour or more
 LARGEST = 100 * 2**20  # bytes of a notebook that is read
 PLACEHOLDER = "YOUR ANSWER HERE"
 HANDED_OUT = ROOT / "tools" / "handed_out.ipynb"  # in the students' zip
@@ -56,26 +56,19 @@ def first_line(error):
 
 
 def read_notebook(path):
-    """The notebook node in a file, whatever its state, with cells as `complete_cell` leaves them.
-
-    Raises NotebookError if the file holds none, OSError if it cannot be read.
-    """
-    path = Path(path)
-    if not path.is_file():
-        found = "found a folder" if path.is_dir() else "there is no such file"
-        raise NotebookError(f"{path}: {found}; expected a notebook")
-    if path.stat().st_size > LARGEST:
-        raise NotebookError(
-            f"{path}: larger than {LARGEST // 2**20} MB; clear its outputs and run it again"
-        )
-    return parse_notebook(path.read_bytes(), path)
+    """The notebook node in a file. Raises NotebookError if it holds none, OSError."""
+    return parse_notebook(Path(path).read_bytes(), path)
 
 
 def parse_notebook(content, name):
-    """The notebook node in the bytes of a file, as `read_notebook` returns it.
+    """The notebook node in the bytes of a file, whatever its state.
 
-    name: of the file, for the message of the NotebookError that is raised if there is none.
+    Its cells have parts of the types that they should have. name: of the file, for the message of
+    the NotebookError that is raised if it holds no notebook, or one that is too large.
     """
+    if len(content) > LARGEST:
+        size = f"{name}: larger than {LARGEST // 2**20} MB"
+        raise NotebookError(f"{size}; clear its outputs and run it again")
     try:
         if not content.strip():
             raise ValueError("the file is empty")
@@ -153,12 +146,8 @@ def provided_lines(notebook=None):
     """
     if notebook is None:
         notebook = read_notebook(HANDED_OUT if HANDED_OUT.is_file() else NOTEBOOK)
-    sources = [
-        cell.source
-        for cell in notebook.cells
-        if not cell.metadata.get("nbgrader", {}).get("solution")
-    ]
-    return {line.strip() for source in sources for line in source.splitlines()} | {PLACEHOLDER}
+    given = [c for c in notebook.cells if not c.metadata.get("nbgrader", {}).get("solution")]
+    return {PLACEHOLDER, *(line.strip() for c in given for line in c.source.splitlines())}
 
 
 def section_of(cell, section):
@@ -237,24 +226,23 @@ def final_figures(text):
 # Running
 
 
-def is_constant(target):
-    """Whether what an `ast` assignment assigns to is a NAME, a method of a class, or several."""
-    if isinstance(target, ast.Tuple):
-        return all(is_constant(element) for element in target.elts)
-    return isinstance(target, ast.Attribute) or (
-        isinstance(target, ast.Name) and target.id.isupper()
-    )
-
-
 def is_definition(statement):
     """Whether an `ast` statement defines something without running an experiment.
 
     Definitions are imports, functions, classes, constants (names in capitals) and methods that
     are added to a class.
     """
-    if isinstance(statement, ast.Assign):
-        return all(is_constant(target) for target in statement.targets)
-    return isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
+    if not isinstance(statement, ast.Assign):
+        return isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
+    targets = list(statement.targets)
+    for target in targets:  # grows by the elements of tuples
+        targets += target.elts if isinstance(target, ast.Tuple) else []
+    return all(
+        target.id.isupper()
+        if isinstance(target, ast.Name)
+        else not isinstance(target, ast.Subscript)
+        for target in targets
+    )
 
 
 def load_definitions(data, path=NOTEBOOK):
@@ -284,42 +272,41 @@ def load_definitions(data, path=NOTEBOOK):
                 f"{path}: code cell {number} stops with {type(error).__name__}: "
                 f"{first_line(error)}; expected the reference notebook"
             ) from error
-    if missing := [name for name in ("Params", "Model") if name not in namespace]:
-        raise NotebookError(
-            f"{path}: defines no {' and no '.join(missing)}; expected the reference notebook"
-        )
+    if not {"Params", "Model"} <= set(namespace):
+        raise NotebookError(f"{path}: has no Params or no Model; expected the reference notebook")
     return namespace
 
 
 def run(notebook, folder=ROOT):
     """Execute a notebook node in place, in a new kernel with a folder as its working directory.
 
-    Raises NotebookError at the first cell that fails.
+    Raises NotebookError, which names the cell, at the first one that fails or takes too long.
     """
     # Imported here: they take a second, and whoever only reads notebooks needs none of them.
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     from tqdm import tqdm
 
-    with tqdm(total=len(code_cells(notebook)), desc="running", unit="cell", leave=False) as bar:
-        client = NotebookClient(
-            notebook,
-            timeout=CELL_TIMEOUT,
-            coalesce_streams=True,
-            resources={"metadata": {"path": str(folder)}},
-            on_cell_complete=lambda cell, cell_index: bar.update(),
-        )
+    cells = code_cells(notebook)
+    for cell in cells:
+        cell.outputs, cell.execution_count = [], None
+    started = []
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+        on_cell_execute=lambda cell, cell_index: started.append(cell) or bar.update(),
+    )
+    with tqdm(total=len(cells), desc="running", unit="cell", leave=False) as bar:
         try:
             client.execute(stderr=subprocess.DEVNULL)  # the kernel's own; cells print another way
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             is_own = isinstance(error, CellExecutionError)
             reason = f"{error.ename}: {error.evalue}" if is_own else first_line(error)
-            last = next(
-                (n for n, c in enumerate(code_cells(notebook), 1) if not c.execution_count), 0
-            )
             raise NotebookError(
-                f"code cell {last} stops with {reason}; expected all to run. The notebook was not "
-                f"saved: run it in Jupyter, in {folder}, to see the place"
+                f"code {place_of(len(started), started[-1])} stops with {reason}; expected all to "
+                f"run. The notebook was not saved: run it in Jupyter, in {folder}, to see the place"
             ) from error
 
 

@@ -25,7 +25,6 @@ from tools.common import (
     PICKLE_PROTOCOL,
     clear_exit,
     command_parser,
-    term_name,
 )
 from tools.notebook import NotebookError, load_definitions
 
@@ -50,34 +49,27 @@ def partially_train(data, n_steps=N_STEPS, seed=SEED, path=NOTEBOOK):
         n_steps: number of mini-batches, at most one pass over the training windows.
         path: of the reference notebook.
 
-    Raises DataFileError if the training windows do not fill a mini-batch, NotebookError.
+    Raises NotebookError.
     """
-    if len(data["train_inputs"]) < BATCH_SIZE:
-        raise checking.DataFileError(
-            f"train_inputs: found {len(data['train_inputs'])} windows; expected at least "
-            f"{BATCH_SIZE}. Make the data again from a longer text, or with larger --windows."
-        )
-    notebook = load_definitions(data, path)
+    inputs = data["train_inputs"]
     rng = np.random.RandomState(seed)
-    context_len = data["train_inputs"].shape[1]
-    model = notebook["Model"].random_init(
-        data["vocab"], context_len, EMBEDDING_DIM, NUM_HID, rng, dtype=np.float64
+    model = load_definitions(data, path)["Model"].random_init(
+        data["vocab"], inputs.shape[1], EMBEDDING_DIM, NUM_HID, rng, dtype=np.float64
     )
     params = vars(model.params)
     velocity = {name: np.zeros_like(value) for name, value in params.items()}
-    order = rng.permutation(len(data["train_inputs"]))
+    order = rng.permutation(len(inputs))
     masks = model.sample_input_mask(len(order), rng)
-    starts = range(0, len(order) - BATCH_SIZE + 1, BATCH_SIZE)[:n_steps]
+    starts = range(0, len(order), BATCH_SIZE)[:n_steps]
     with threadpool_limits(limits=1, user_api="blas"):
         for start in tqdm(starts, "training", leave=False):
             rows = slice(start, start + BATCH_SIZE)
-            gradient = gradient_of(model, data["train_inputs"][order[rows]], masks[rows])
+            gradient = gradient_of(model, inputs[order[rows]], masks[rows])
             for name, value in params.items():
                 velocity[name] *= MOMENTUM
                 velocity[name] -= LEARNING_RATE / BATCH_SIZE * getattr(gradient, name)
                 value += velocity[name]
-    rounded = {name: np.round(value, DECIMALS) for name, value in params.items()}
-    return {"vocab": data["vocab"], **rounded}
+    return {"vocab": data["vocab"]} | {k: np.round(v, DECIMALS) for k, v in params.items()}
 
 
 def gradient_of(model, inputs, mask):
@@ -127,20 +119,10 @@ def reference_problem(data, partially_trained, path=NOTEBOOK):
 
 
 def answer_key(data, partially_trained, path=NOTEBOOK):
-    """The lines that `print_gradients` prints with the reference solution.
+    """The lines that `print_gradients` prints with the reference solution, once that is checked.
 
-    Arguments and errors as for `reference_problem`.
-    """
-    _, *problem = reference_problem(data, partially_trained, path)
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        checking.print_gradients(*problem)
-    return printed.getvalue().splitlines()
-
-
-def require_right_gradients(data, partially_trained, path=NOTEBOOK):
-    """Raise NotebookError if the reference solution fails its own checks on these files.
-
-    Arguments and other errors as for `reference_problem`.
+    Arguments and errors as for `reference_problem`; NotebookError, too, if on these files the
+    reference solution fails its own checks.
     """
     notebook, *problem = reference_problem(data, partially_trained, path)
     try:
@@ -152,29 +134,28 @@ def require_right_gradients(data, partially_trained, path=NOTEBOOK):
             f"{path}: on these data and parameters the reference solution fails its own check: "
             f"{' '.join(str(error).split())}"
         ) from error
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        checking.print_gradients(*problem)
+    return printed.getvalue().splitlines()
 
 
 def add_key_arguments(parser):
     """Add the options that an answer key depends on, which `read_key` reads."""
     model = parser.add_mutually_exclusive_group()
-    model.add_argument("--term", type=term_name, help="the term of the release, such as 2026")
-    model.add_argument(
-        "--partially-trained", type=Path, default=PARTIALLY_TRAINED, help="default: %(default)s"
-    )
-    parser.add_argument("--data", type=Path, default=DATA, help="default: %(default)s")
-    parser.add_argument(
-        "--notebook", type=Path, default=NOTEBOOK, help="the reference; default: %(default)s"
-    )
+    model.add_argument("--term", help="the term of the release, such as 2026")
+    for group, option, default in (
+        (model, "--partially-trained", PARTIALLY_TRAINED),
+        (parser, "--data", DATA),
+        (parser, "--notebook", NOTEBOOK),
+    ):
+        group.add_argument(option, type=Path, default=default, help="default: %(default)s")
 
 
 def key_inputs(arguments):
     """The files that `read_key` reads: pairs (what it is, path)."""
-    model = None if arguments.term else arguments.partially_trained
-    return [
-        ("the notebook", arguments.notebook),
-        ("the data", arguments.data),
-        ("the partially trained model", model),
-    ]
+    model = arguments.partially_trained if arguments.term is None else None
+    files = (arguments.notebook, arguments.data, model)
+    return list(zip(("the notebook", "the data", "the partially trained model"), files))
 
 
 def read_key(arguments):
@@ -184,13 +165,12 @@ def read_key(arguments):
     Raises DataFileError, OSError, and NotebookError, also if the reference fails its own checks.
     """
     data = checking.load_data(arguments.data)
-    if arguments.term:
-        model = partially_train(data, seed=seed_of(arguments.term), path=arguments.notebook)
-        content = pickle.dumps(model, PICKLE_PROTOCOL)
-    else:
+    if arguments.term is None:
         model = checking.load_partially_trained(arguments.partially_trained, data["vocab"])
         content = arguments.partially_trained.read_bytes()
-    require_right_gradients(data, model, arguments.notebook)
+    else:
+        model = partially_train(data, seed=seed_of(arguments.term), path=arguments.notebook)
+        content = pickle.dumps(model, PICKLE_PROTOCOL)
     return answer_key(data, model, arguments.notebook), content
 
 

@@ -77,13 +77,6 @@ def analogy_share(vectors, vocab, pairs):
     return float(np.mean(right)), len(questions)
 
 
-def train_glove(notebook, data, d=EMBEDDING_DIM):
-    """Vectors W (V, d) of the asymmetric GLoVe model, as the notebook's sweep trains them."""
-    log_X = notebook["calculate_log_co_occurrence"](data["train_inputs"])
-    start = notebook["init_GLoVe"](d, False, np.random.RandomState(0))
-    return notebook["train_GLoVe"](*start, log_X, log_X)[0]
-
-
 def measure(data):
     """Yield pairs (name of a figure, value) for a dict as `checking.load_data` returns it.
 
@@ -97,9 +90,11 @@ def measure(data):
         for split in ("train", "valid", "test"):
             inputs = data[f"{split}_inputs"]
             yield f"cross-entropy, {split}", model.evaluate(inputs[: len(data["test_inputs"])])
+        log_X = notebook["calculate_log_co_occurrence"](data["train_inputs"])
+        start = notebook["init_GLoVe"](EMBEDDING_DIM, False, np.random.RandomState(0))
         embeddings = {
             "masked model": model.params.word_embedding_weights.astype(np.float64),
-            "GLoVe": train_glove(notebook, data),
+            "GLoVe": notebook["train_GLoVe"](*start, log_X, log_X)[0],
         }
     classes = load_grammar().class_of()
     for name, vectors in embeddings.items():

@@ -8,16 +8,12 @@ the vocabulary.
 import functools
 import re
 import sys
-import tempfile
 import unicodedata
 from collections import Counter
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
-
-import checking
 
 MASK_WORD = "[MASK]"
 SPLITS = ("train", "valid", "test")
@@ -123,21 +119,24 @@ def windows_of(sentence, word_index, context_len=CONTEXT_LEN):
     return [window for window in windows if None not in window]
 
 
-def remedy_for_few_windows(sizes, n_windows):
-    """What to do if a text has too few windows.
+def too_few_windows(sizes, n_windows, context_len):
+    """The TextError for a text with too few windows, which says how many could be had.
 
     The last sentence of a split may have all of its windows but one too many. What remains without
     the longest sentence for each split can be dealt whatever the order of the sentences.
 
     Args:
         sizes: numbers of windows, one for each distinct sentence.
-        n_windows: how many windows were wanted in each split.
+        n_windows: how many windows are wanted in each split.
     """
     remaining = sum(sizes) - len(n_windows) * max(sizes)
     fewer = [remaining * wanted // sum(n_windows) for wanted in n_windows]
-    if min(fewer) > 0:
-        return f"ask for fewer with --windows {' '.join(map(str, fewer))}"
-    return "take a longer text, one sentence a line"
+    remedy = f"ask for fewer with --windows {' '.join(map(str, fewer))}"
+    return TextError(
+        f"the text has {sum(sizes)} windows of {context_len} words of the vocabulary, too few for "
+        f"{sum(n_windows)} in splits that share no sentence: "
+        f"{remedy if min(fewer) > 0 else 'take a longer text, one sentence a line'}"
+    )
 
 
 def split_windows(sentences, vocab, n_windows=WINDOWS, context_len=CONTEXT_LEN, seed=SEED):
@@ -152,26 +151,20 @@ def split_windows(sentences, vocab, n_windows=WINDOWS, context_len=CONTEXT_LEN, 
     Raises TextError if the text has too few windows.
     """
     word_index = {word: index for index, word in enumerate(vocab) if index > 0}
+    of_sentences = [
+        windows_of(sentence, word_index, context_len) * n_copies
+        for sentence, n_copies in Counter(sentences).items()
+    ]
     rng = np.random.RandomState(seed)
-    copies = Counter(sentences)
-    distinct = list(copies)
-    order = rng.permutation(len(distinct))
+    order = iter(rng.permutation(len(of_sentences)))
     splits = []
-    with tqdm(order, "windows", leave=False, disable=None) as bar:
-        numbers = iter(bar)
-        for wanted in n_windows:
-            windows = []
-            while len(windows) < wanted and (number := next(numbers, None)) is not None:
-                sentence = distinct[number]
-                windows += windows_of(sentence, word_index, context_len) * copies[sentence]
-            splits.append(np.array(windows[:wanted], np.int32).reshape(-1, context_len))
+    for wanted in n_windows:
+        windows = []
+        while len(windows) < wanted and (number := next(order, None)) is not None:
+            windows += of_sentences[number]
+        splits.append(np.array(windows[:wanted], np.int32).reshape(-1, context_len))
     if sum(map(len, splits)) < sum(n_windows):
-        sizes = [len(windows_of(s, word_index, context_len)) * copies[s] for s in distinct]
-        raise TextError(
-            f"the text has {sum(sizes)} windows of {context_len} words of the vocabulary, too few "
-            f"for {sum(n_windows)} in splits that share no sentence: "
-            f"{remedy_for_few_windows(sizes, n_windows)}"
-        )
+        raise too_few_windows([len(windows) for windows in of_sentences], n_windows, context_len)
     return [windows[rng.permutation(len(windows))] for windows in splits]
 
 
@@ -189,18 +182,3 @@ def make_data(
     for name, windows in zip(SPLITS, splits, strict=True):
         data[f"{name}_inputs"] = data[f"{name}_targets"] = windows
     return data
-
-
-def require_loadable(content):
-    """Raise TextError unless `checking.load_data` accepts the bytes of a data file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "data.pk")
-        path.write_bytes(content)
-        try:
-            checking.load_data(path)
-        except checking.DataFileError as error:
-            found = str(error).removeprefix(f"{path}: ")
-            raise TextError(
-                f"the notebook would refuse these data ({found}): ask for a smaller vocabulary "
-                "with --vocab-size, or for fewer --windows"
-            ) from None

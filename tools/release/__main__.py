@@ -21,65 +21,168 @@ import copy
 import logging
 from pathlib import Path
 
+import nbgrader.preprocessors as nbgrader
+import numpy as np
+from nbgrader.nbgraderformat import ValidationError
+from tqdm import tqdm
+
 import checking
 from tools.common import (
     DATA,
     NOTEBOOK,
     PARTIALLY_TRAINED,
+    ROOT,
     SENTENCES,
     clear_exit,
     command_parser,
     require_different_files,
     require_writable,
+    room_files,
     write_atomically,
     zip_bytes,
 )
-from tools.notebook import NotebookError, clean, notebook_bytes, read_notebook, run
-from tools.reference import add_key_arguments, key_inputs, read_key
-from tools.release.students_zip import (
-    DATA_LICENCE,
-    ReleaseError,
-    require_no_traces,
-    student_files,
-    traces_of_solutions,
-    window_not_in,
+from tools.notebook import (
+    HANDED_OUT,
+    NotebookError,
+    clean,
+    grade_id,
+    notebook_bytes,
+    read_notebook,
+    run,
 )
+from tools.questions import QUESTIONS
+from tools.reference import add_key_arguments, key_inputs, read_key
+from tools.release.leaks import find_traces, letters_and_digits, text_of, traces_of_solutions
 
 FOLDER = "hw1"  # in the zip
 STAFF_FILES = ("checking.py", DATA.name, PARTIALLY_TRAINED.name)  # beside the notebook
+README = Path(__file__).with_name("student_readme.md")
+COURSE = ROOT / "written" / "course.md"  # deadline and policies, for a place in the README
+COURSE_PLACE = "<!-- course -->\n"
+DATA_LICENCE = "LICENSE-DATA"
+OPTIONAL = {SENTENCES.name, DATA_LICENCE}
+COPIED = (
+    *("requirements.txt", "LICENSE", "written/problems.pdf", "checking.py", "tools/__init__.py"),
+    *("tools/common.py", "tools/notebook.py", "tools/questions.py", "tools/pdf"),
+)
+REQUIREMENTS = "tools/requirements.txt"
+# Lines of it that students need: the notebook's packages, and those of tools/pdf.
+STUDENT_PACKAGES = ("-r", "markdown-it-py", "pypandoc-binary", "pypdf", "typst")
 
 
-def parse_arguments():
-    parser = command_parser(__doc__)
-    add = parser.add_argument
-    add("-o", "--output", required=True, type=Path, help="the zip for students")
-    add_key_arguments(parser)
-    add("--sentences", type=Path, help="the text of which the data were made")
-    add("--key", type=Path, metavar="FILE", help="write the answer key, for staff")
-    add("--staff", type=Path, metavar="FOLDER", help="write the executed reference, for staff")
-    return parser.parse_args()
+class ReleaseError(ValueError):
+    """No release can be made; the message says why, and what to do."""
 
 
-def require_outputs(arguments):
-    """Raise an error if a file cannot be written, or would overwrite another one.
+# The notebook
 
-    Raises SameFileError, ReleaseError and OSError.
+
+class ClearNamedSolutions(nbgrader.ClearSolutions):
+    """nbgrader's preprocessor, with stubs that name the question."""
+
+    def preprocess_cell(self, cell, resources, cell_index):
+        names = [f"{q.number}: {q.title}" for q in QUESTIONS if q.grade_id == grade_id(cell)]
+        message = f'"{names[0]} (not written yet)"' if names else ""
+        stub = f"# YOUR CODE HERE\nraise NotImplementedError({message})"
+        self.code_stub = {"python": stub}
+        return super().preprocess_cell(cell, resources, cell_index)
+
+
+PREPROCESSORS = (  # those of `nbgrader generate_assignment` that need no database, in its order
+    nbgrader.LockCells,
+    ClearNamedSolutions,
+    nbgrader.ClearOutput,
+    nbgrader.CheckCellMetadata,
+    nbgrader.ClearHiddenTests,
+    nbgrader.ClearMarkScheme,
+    nbgrader.ComputeChecksums,
+    nbgrader.CheckCellMetadata,
+)
+
+
+def student_version(reference):
+    """The students' notebook node, made from the reference notebook's, which stays as it is.
+
+    Raises ReleaseError unless each question has its cell, and each solution is marked as nbgrader
+    needs it.
     """
-    staff = arguments.staff
-    outputs = [("-o", arguments.output), ("--key", arguments.key), ("--staff", staff)]
-    if staff:
-        outputs += [("--staff", staff / name) for name in (*STAFF_FILES, NOTEBOOK.name)]
-    text = arguments.sentences or text_beside(arguments.data)
-    require_different_files(outputs, [*key_inputs(arguments), ("the text", text)])
-    for path in (arguments.output, arguments.key):
-        if path is not None:
-            require_writable(path)
-    if staff is not None and staff.exists() and not staff.is_dir():
-        raise ReleaseError(f"{staff}: found a file; expected a folder, or the name of a new one")
+    notebook = copy.deepcopy(reference)
+    clean(notebook)
+    try:
+        for preprocessor in PREPROCESSORS:
+            notebook, _ = preprocessor().preprocess(notebook, {})
+    except (RuntimeError, ValidationError) as error:
+        raise ReleaseError(f"nbgrader stopped: {error}") from error
+    cells = {grade_id(cell): cell for cell in reference.cells}
+    for question in QUESTIONS:
+        cell = cells.get(question.grade_id)
+        if cell is None:
+            raise ReleaseError(
+                f"question {question.number}: found no cell with nbgrader's grade_id "
+                f"{question.grade_id!r}; release the reference notebook, not a student's"
+            )
+        is_code_to_write = cell.cell_type == "code" and cell.metadata.nbgrader.get("solution")
+        if is_code_to_write and "### BEGIN SOLUTION" not in cell.source:
+            raise ReleaseError(
+                f"question {question.number}: found no line ### BEGIN SOLUTION in its cell; put "
+                "it before the solution, and ### END SOLUTION behind it"
+            )
+    return notebook
 
 
-def text_beside(data_path):
-    return data_path.with_name(SENTENCES.name)
+# The other files
+
+
+def student_readme(data_files):
+    """Text of the README, with what the course has written about deadlines and policies.
+
+    A line about a file that may be missing, and is missing, is left out.
+    """
+    course = COURSE.read_text(encoding="utf-8") + "\n" if COURSE.is_file() else ""
+    lines = README.read_text(encoding="utf-8").splitlines(keepends=True)
+    absent = OPTIONAL - set(data_files)
+    kept = (line for line in lines if not any(name in line for name in absent))
+    return "".join(kept).replace(COURSE_PLACE, course)
+
+
+def student_files(reference, data_files):
+    """Contents of the zip: a dict from a name to bytes.
+
+    Args:
+        reference: node of the reference notebook.
+        data_files: dict from a name to bytes: data.pk and partially_trained.pk; raw_sentences.txt
+            and LICENSE-DATA may be missing.
+
+    Raises ReleaseError as `student_version` does, OSError.
+    """
+    files = {name: (ROOT / name).read_bytes() for name in room_files(*COPIED)} | data_files
+    files[NOTEBOOK.name] = notebook_bytes(student_version(reference))
+    # By this copy the tools tell what a student has written.
+    files[HANDED_OUT.relative_to(ROOT).as_posix()] = files[NOTEBOOK.name]
+    packages = (ROOT / REQUIREMENTS).read_text(encoding="utf-8").splitlines(keepends=True)
+    files[REQUIREMENTS] = "".join(p for p in packages if p.startswith(STUDENT_PACKAGES)).encode()
+    files["README.md"] = student_readme(data_files).encode()
+    return files
+
+
+def window_not_in(text, data, n_windows=1000):
+    """A window of the data that stands in no line of a text, as str; None if none was found.
+
+    Of n_windows random windows all have to be in the text of which the data were made, whatever
+    spaces, punctuation and capitals it had before it was tokenized.
+
+    Args:
+        text: str with a sentence a line.
+        data: dict as `checking.load_data` returns it.
+    """
+    lines = "\n".join(letters_and_digits(line) for line in text.splitlines())
+    windows = np.vstack([data[f"{split}_inputs"] for split in ("train", "valid", "test")])
+    rows = np.random.RandomState(0).randint(len(windows), size=n_windows)
+    for window in windows[rows]:
+        words = [data["vocab"][index] for index in window]
+        if letters_and_digits("".join(words)) not in lines:
+            return " ".join(words)
+    return None
 
 
 def choose_text(arguments):
@@ -87,21 +190,31 @@ def choose_text(arguments):
 
     Raises ReleaseError if the text that is asked for is not that of the data, OSError.
     """
-    path = arguments.sentences or text_beside(arguments.data)
+    path = arguments.sentences or arguments.data.with_name(SENTENCES.name)
     if not (arguments.sentences or path.is_file()):
         return None, f"without a text: there is no {path}"
     content = path.read_bytes()
-    try:
-        window = window_not_in(content.decode("utf-8-sig"), checking.load_data(arguments.data))
-    except UnicodeDecodeError:
-        problem = "found no UTF-8 text"
-    else:
-        if window is None:
-            return content, f"with the text {path}"
-        problem = f"found no {window!r} in its lines, a window of {arguments.data}"
+    text = content.decode("utf-8-sig", errors="replace")
+    window = window_not_in(text, checking.load_data(arguments.data))
+    if window is None:
+        return content, f"with the text {path}"
+    problem = f"found no {window!r} in its lines, a window of {arguments.data}"
     if arguments.sentences:
         raise ReleaseError(f"{path}: {problem}; expected the text of which the data were made")
     return None, f"without the text {path}: {problem}"
+
+
+def require_no_traces(files, traces):
+    """Raise ReleaseError if a file (dict from names to bytes) holds a trace of a solution."""
+    names = tqdm(files, "searching for solutions", leave=False)
+    found = find_traces(((name, text_of(name, files[name])) for name in names), traces)
+    if found:
+        name, trace = found[0]
+        n_traces = sum(other == name for other, _ in found)
+        raise ReleaseError(
+            f"{name} holds {n_traces} traces of solutions, such as {trace.text[:80]!r} of "
+            f"{trace.origin}: take them out, or between the markers of a solution"
+        )
 
 
 def write_staff_folder(folder, reference, files):
@@ -117,6 +230,35 @@ def write_staff_folder(folder, reference, files):
     run(notebook, folder)
     clean(notebook)
     write_atomically(folder / NOTEBOOK.name, notebook_bytes(notebook))
+
+
+# The command
+
+
+def parse_arguments():
+    parser = command_parser(__doc__)
+    add = parser.add_argument
+    add("-o", "--output", required=True, type=Path, help="the zip for students")
+    add_key_arguments(parser)
+    add("--sentences", type=Path, help="the text of which the data were made")
+    add("--key", type=Path, metavar="FILE", help="write the answer key, for staff")
+    add("--staff", type=Path, metavar="FOLDER", help="write the executed reference, for staff")
+    return parser.parse_args()
+
+
+def require_outputs(arguments):
+    """Raise OSError if a file cannot be written, or would overwrite another one.
+
+    The worst mistake would be an answer key in place of the zip.
+    """
+    outputs = [("-o", arguments.output), ("--key", arguments.key)]
+    for _, path in outputs:
+        if path is not None:
+            require_writable(path)
+    if arguments.staff:
+        outputs += [("--staff", arguments.staff / name) for name in (*STAFF_FILES, NOTEBOOK.name)]
+    text = arguments.sentences or arguments.data.with_name(SENTENCES.name)
+    require_different_files(outputs, [*key_inputs(arguments), ("the text", text)])
 
 
 @clear_exit(ReleaseError, NotebookError, checking.DataFileError)
