@@ -15,7 +15,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from tests.conftest import STUDENT_FILES
+from checking import PARAMETERS
 from tools.common import NOTEBOOK, ROOT, SENTENCES
 from tools.data.corpus import load_grammar
 from tools.data.quality import same_class_share
@@ -47,7 +47,7 @@ METHODS = """
 """.split()
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 # Rounding errors grow in training, so these differ from processor to processor.
-VARIES = {"cell-66", "cell-67", "cell-70", "cell-61f"}
+VARIES = {"cell-61f", "cell-61i", "cell-66", "cell-67", "cell-70c", "cell-84c"}
 
 
 def is_experiment(cell):
@@ -64,15 +64,16 @@ def lines_of(cell):
 def test_it_is_short(saved_notebook):
     cells = code_cells(saved_notebook)
     lengths = [len(lines_of(cell)) for cell in cells]
-    assert sum(lengths) <= 660
+    assert sum(lengths) < 600
     assert statistics.median(lengths) <= 7
-    for cell, length in zip(cells, lengths):
-        is_the_model = "class Model:" in cell.source
-        is_given_back = grade_id(cell) == "back_propagate"  # with the reference solution in it
-        assert length <= 25 or is_the_model or is_given_back, cell.id
+    longer = [cell for cell, length in zip(cells, lengths) if length > 25]
+    assert ["class Model:" in cell.source for cell in longer] == [True, False]
+    assert grade_id(longer[1]) == "back_propagate"  # with the reference solution in it
     lines = [line for cell in cells for line in lines_of(cell)]
     assert max(map(len, lines)) <= 79
     assert sum(len(line) > 72 for line in lines) <= 0.15 * len(lines)
+    texts = [cell.source for cell in saved_notebook.cells if cell.cell_type == "markdown"]
+    assert len(" ".join(texts).split()) <= 3400
 
 
 def test_its_code_is_formatted_for_79_columns():
@@ -118,11 +119,18 @@ def test_the_gap_of_back_propagate_is_the_four_arrays_of_the_handout(saved_noteb
     }
     assert four <= assigned
     # What is given needs none of the four, so each can be judged where another is missing.
-    namespace = {}
-    exec("class Model: pass\nParams = lambda *arrays: arrays\n", namespace)
-    exec("embedding_gradient = lambda *arguments: 'given'\n" + before + after, namespace)
-    rest = namespace["Model"].back_propagate.__code__.co_names
-    assert "Params" in rest
+    given = ast.parse(before + after)
+    loaded = {n.id for n in ast.walk(given.body[0].body[-1].value.func) if isinstance(n, ast.Name)}
+    assert loaded == {"Params"}
+
+
+def test_every_written_question_has_a_visible_place(saved_notebook):
+    """Above the answer, in a cell that students are handed out."""
+    cells = saved_notebook.cells
+    for question in QUESTIONS:
+        if question.is_written:
+            place = next(k for k, cell in enumerate(cells) if grade_id(cell) == question.grade_id)
+            assert f"> **Your answer to {question.number}**" in cells[place - 1].source
 
 
 def test_the_table_of_questions_agrees_with_the_headings(saved_notebook):
@@ -158,21 +166,16 @@ def test_outputs_are_those_of_one_clean_run(saved_notebook):
         assert max(map(len, printed(cell).splitlines()), default=0) <= 79, cell.id
 
 
-def test_printed_gradients_show_every_tensor_and_a_zero(saved_notebook):
+def saved_gradients(saved_notebook):
     (cell,) = [c for c in code_cells(saved_notebook) if grade_id(c) == "print_gradients"]
-    rows = [
-        re.fullmatch(r"(\w+)\[([\d, ]+)\] (-?\d\.\d{6}e[+-]\d\d)", line)
-        for line in printed(cell).splitlines()
-    ]
+    return printed(cell).splitlines()
+
+
+def test_printed_gradients_show_every_tensor_and_a_zero(saved_notebook):
+    lines = saved_gradients(saved_notebook)
+    rows = [re.fullmatch(r"(\w+)\[([\d, ]+)\] (-?\d\.\d{6}e[+-]\d\d)", line) for line in lines]
     assert all(rows) and len(rows) >= 20
-    assert {row[1] for row in rows} == {
-        "loss_derivative",
-        "word_embedding_weights",
-        "embed_to_hid_weights",
-        "hid_bias",
-        "hid_to_output_weights",
-        "output_bias",
-    }
+    assert {row[1] for row in rows} == {"loss_derivative", *PARAMETERS}
     assert any(row[1] == "word_embedding_weights" and row[2].startswith("0,") for row in rows)
     assert any(float(row[3]) == 0 for row in rows)
 
@@ -188,19 +191,6 @@ def test_cells_without_experiments_define_everything(saved_notebook, monkeypatch
             exec(compile(ast.parse(cell.source), f"<{cell.id}>", "exec"), namespace)
     assert set(IDENTIFIERS) <= set(namespace)
     assert "WRONG" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("missing", ["data.pk", "partially_trained.pk"])
-def test_a_missing_file_is_named_with_the_remedy(saved_notebook, tmp_path, monkeypatch, missing):
-    for path in STUDENT_FILES:
-        if path.name != missing:
-            shutil.copy(path, tmp_path)
-    monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": "hw1_code"}
-    with pytest.raises(ValueError, match=missing):
-        for cell in code_cells(saved_notebook):
-            if not is_experiment(cell):
-                exec(cell.source, namespace)
 
 
 def figures(text):
@@ -241,7 +231,7 @@ few = {name: rows[:20_000] for name, rows in data.items() if name != "vocab"}
 notebook = load_definitions({"vocab": data["vocab"], **few})
 with contextlib.redirect_stdout(io.StringIO()):
     model = notebook["train"](16, 128, epochs=1)
-print(json.dumps([float(loss) for loss in model.train_losses]))
+print(json.dumps([float(loss) for loss in model.train_losses.values()]))
 """
 
 
@@ -258,11 +248,6 @@ def results_of(python, n_threads):
     assert done.returncode == 0, done.stderr[-2000:]
     gradients, losses = map(json.loads, done.stdout.splitlines())
     return gradients, losses
-
-
-def saved_gradients(saved_notebook):
-    (cell,) = [c for c in code_cells(saved_notebook) if grade_id(c) == "print_gradients"]
-    return printed(cell).splitlines()
 
 
 @pytest.mark.slow

@@ -106,19 +106,18 @@ def without_any_ids(notebook, text):
         cell.metadata = nbformat.from_dict({})
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        in_its_cell,
-        after_the_placeholder,
-        in_the_cell_of_the_question,
-        in_a_new_cell_below_the_plots,
-        below_a_heading_of_its_own,
-        in_a_raw_cell,
-        without_any_ids,
-    ],
-    ids=lambda write: write.__name__,
-)
+WAYS = [
+    in_its_cell,
+    after_the_placeholder,
+    in_the_cell_of_the_question,
+    in_a_new_cell_below_the_plots,
+    below_a_heading_of_its_own,
+    in_a_raw_cell,
+    without_any_ids,
+]
+
+
+@pytest.mark.parametrize("write", WAYS, ids=lambda write: write.__name__)
 def test_an_answer_is_found_wherever_it_stands(handed_out, provided, write):
     write(handed_out, "The best d is 86,\nsince the losses say so.")
     found = "\n".join(text_of(handed_out, "2.1.4", provided))
@@ -136,19 +135,13 @@ def test_an_answer_keeps_its_attachments(handed_out, provided):
     assert answer.attachments["photo.png"]["image/png"] == "aGVsbG8="
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{}",
-        b"[]",
-        b"null",
-        b"\xff\xfe{\x00}\x00",
-        b'{"cells": 3}',
-        b'{"cells": [3]}',
-        b"PK\x03\x04",
-    ],
-)
+NO_NOTEBOOKS = [
+    *(b"", b"{}", b"[]", b"null", b"\xff\xfe{\x00}\x00"),
+    *(b'{"cells": 3}', b'{"cells": [3]}', b"PK\x03\x04"),
+]
+
+
+@pytest.mark.parametrize("content", NO_NOTEBOOKS)
 def test_what_is_no_notebook_gives_one_line(tmp_path, content):
     path = tmp_path / "hw1_code_abc1234.ipynb"
     path.write_bytes(content)
