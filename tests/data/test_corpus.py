@@ -162,8 +162,8 @@ def test_weights_and_ranks():
     draws = [sample_corpus(sampled, 1, seed=seed).split() for seed in range(3000)]
     assert np.mean([draw[0] == "d" for draw in draws]) == pytest.approx(1 / 4, abs=0.03)
     counts = Counter(word for draw in draws for word in draw)
-    assert counts["b"] / counts["a"] == pytest.approx(2**-0.6, abs=0.06)
-    assert counts["c"] / counts["a"] == pytest.approx(3**-0.6, abs=0.06)
+    assert counts["b"] / counts["a"] == pytest.approx(2**-0.4, abs=0.06)
+    assert counts["c"] / counts["a"] == pytest.approx(3**-0.4, abs=0.06)
 
 
 @pytest.mark.parametrize(
