@@ -125,7 +125,7 @@ def test_no_file_is_written_that_is_read_or_written_otherwise(tmp_path):
     ("error", "status", "line"),
     [
         (LookupError("found a; expected b"), 1, "error: found a; expected b\n"),
-        (FileNotFoundError(2, "No such file", "x"), 1, "error: [Errno 2] No such file: 'x'\n"),
+        (FileNotFoundError(2, "No such file", "x"), 1, "error: x: No such file\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )

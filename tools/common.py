@@ -135,7 +135,9 @@ def clear_exit(*errors):
     try:
         yield
     except (OSError, *errors) as error:
-        print(f"error: {error}", file=sys.stderr)
+        is_named = isinstance(error, OSError) and error.filename and error.strerror
+        text = f"{error.filename}: {error.strerror}" if is_named else error
+        print(f"error: {text}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

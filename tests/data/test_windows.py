@@ -191,7 +191,7 @@ CP1252, UTF_16 = "I don\u2019t know.\n".encode("cp1252"), "I do n't know .\n".en
         (TEXT, ["windows", "text", "-o", "text"], "name another file with -o"),
         (TEXT, ["corpus", "--grammar", "text"], "text:1: found"),
         (TEXT, ["parameters", "--data", "text"], "text: found"),
-        (None, ["parameters", "--data", "none"], "none: cannot be read"),
+        (None, ["parameters", "--data", "none"], "none: found nothing that can be loaded"),
     ],
 )
 def test_errors_are_one_line_and_leave_no_file(tmp_path, run, monkeypatch, text, options, message):

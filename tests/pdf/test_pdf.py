@@ -380,7 +380,7 @@ def test_command_makes_the_same_pdf_twice_but_of_an_incomplete_notebook_only_if_
 
 def test_command_ends_with_one_line_when_a_file_is_wrong(incomplete, tmp_path):
     for arguments, message in [
-        ([tmp_path / "absent.ipynb"], "there is no such file"),
+        ([tmp_path / "absent.ipynb"], "absent.ipynb: No such file"),
         ([incomplete, "--written", incomplete], "found no PDF"),
         ([incomplete, "-o", incomplete], "ends in .pdf"),
     ]:

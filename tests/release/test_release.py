@@ -446,7 +446,7 @@ def shorter_windows():
         ),
         ("--data", lambda: b"\x80\x04not a pickle", "found "),
         ("--data", shorter_windows, "output_bias of the partially trained model: found 1004"),
-        ("--partially-trained", lambda: None, "cannot be read"),
+        ("--partially-trained", lambda: None, "No such file"),
         ("--sentences", lambda: None, "No such file"),
         ("--sentences", lambda: b"\xff\xfe", "expected the text of which the data were made"),
     ],
