@@ -19,7 +19,7 @@ FUNCTIONS = ("grad_GLoVe", "compute_loss_derivative", "back_propagate")
 SIGN, ZERO, UNCHANGED = "so they have the opposite sign", "are all 0", "stay the same when"
 TWICE, HALF, TRANSPOSED = r"ones times 2\.", r"ones times 0\.5\.", "of the transposed matrix"
 MEAN = "1 / {}, as if a mean"
-READ_ONLY = "read-only\nThe caller still needs this array"
+READ_ONLY = "read-only\nThe caller still needs what it gives"
 
 
 @dataclass

@@ -176,8 +176,14 @@ BROKEN = {  # a file, and what the message says of it
     "a web page": (b"<!DOCTYPE html><html>404: not found</html>", NO_DICT.format("Unpickling")),
     "cut": (GOOD[: len(GOOD) // 2], NO_DICT.format("UnpicklingError: pickle data was truncated")),
     "read as text and saved again": (GOOD.decode("latin1").encode(), NO_DICT.format("Unpick")),
-    "a call of the system": (pickle.dumps(Calls(os.system, "true")), r"KeyError: '(posix|nt)\.sys"),
-    "a call of eval": (pickle.dumps(Calls(eval, "1")), NO_DICT.format("KeyError: 'builtins.eval'")),
+    "a call of the system": (
+        pickle.dumps(Calls(os.system, "true")),
+        r"it would call (posix|nt)\.sys",
+    ),
+    "a call of eval": (
+        pickle.dumps(Calls(eval, "1")),
+        r"\(UnpicklingError: it would call builtins.ev",
+    ),
     "a call behind a right name": (b"\x80\x04\x8c\x05numpy\x8c\x09dtype.mro\x93.", "dtype.mro"),
     "an array of objects": (pickle.dumps(small_data(more=np.array([{}]))), "array of dtype O"),
     "records": (pickle.dumps(small_data(more=np.zeros(1, "i4,i4"))), "array of dtype V8"),

@@ -224,3 +224,16 @@ def test_definitions_that_fail_are_named(tmp_path):
     nbformat.write(notebook, path)
     with pytest.raises(NotebookError, match="has no Params or no Model"):
         load_definitions({"vocab": ["[MASK]"]}, path)
+
+
+def test_parts_of_a_cell_have_their_types_whatever_a_file_holds(tmp_path):
+    attachments = {"a": {"image/png": ["QUJD", "REVG"]}, "b": {"image/png": [1]}, "c": [[]]}
+    cells = [
+        {"cell_type": "markdown", "source": "An answer", "attachments": attachments},
+        {"cell_type": "code", "source": "1", "execution_count": "[" * 9, "outputs": [3]},
+    ]
+    path = tmp_path / "notebook.ipynb"
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+    text, code = read_notebook(path).cells
+    assert text.attachments == {"a": {"image/png": "QUJDREVG"}, "b": {}, "c": {}}
+    assert code.execution_count is None and code.outputs == []

@@ -25,7 +25,7 @@ HANDED_OUT = ROOT / "tools" / "handed_out.ipynb"  # in the students' zip
 SUBMITTED_NAME = re.compile(r"hw1_code_(?P<uni>.+)\.ipynb")
 PLACEHOLDER_UNIS = {"uni", "youruni", "<uni>", "<your_uni>"}
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours of a terminal
-GRADIENT = re.compile(r"\b(\w+)\[(\d+(?:, \d+)*)\] (-?\d\.\d+e[+-]\d+|-?inf|nan)")
+GRADIENT = re.compile(r"\b(\w{1,40})\[(\d{1,9}(?:, \d{1,9})?)\] (-?\d\.\d+e[+-]\d+|-?inf|nan)")
 FINAL = re.compile(r"final +(training|validation|test) +cross-entropy: +(\d+\.\d+|nan|inf)")
 
 
@@ -100,12 +100,14 @@ def complete_cell(cell):
         cell.metadata = Node()
     attachments = cell.pop("attachments", None)
     if cell.cell_type == "markdown" and attachments and isinstance(attachments, dict):
-        cell.attachments = attachments
+        cell.attachments = {name: images_in(kinds) for name, kinds in attachments.items()}
     if not isinstance(cell.metadata.get("nbgrader"), dict):
         cell.metadata.pop("nbgrader", None)
     if cell.cell_type != "code":
         cell.pop("outputs", None)
         return
+    if type(cell.get("execution_count")) is not int:
+        cell.execution_count = None
     outputs = cell.get("outputs")
     outputs = outputs if isinstance(outputs, list) else []
     cell.outputs = [output for output in outputs if isinstance(output, dict)]
@@ -113,6 +115,16 @@ def complete_cell(cell):
         if output.get("output_type") in ("display_data", "execute_result"):
             if not isinstance(output.get("data"), dict):
                 output.data = Node()
+
+
+def images_in(kinds):
+    """The images in an attachment, str in base64 by their kind, whatever else it may hold."""
+    found = {}
+    for kind, data in kinds.items() if isinstance(kinds, dict) else ():
+        lines = data if isinstance(data, list) else [data]
+        if kind.startswith("image/") and all(isinstance(line, str) for line in lines):
+            found[kind] = "".join(lines)
+    return found
 
 
 # Cells

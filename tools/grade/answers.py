@@ -40,10 +40,9 @@ def picture_urls(attachments):
     """Data URLs of the pictures that were pasted into a cell, by name."""
     found = {}
     for name, kinds in attachments.items():
-        for kind, data in kinds.items() if isinstance(kinds, dict) else ():
+        for kind, data in kinds.items():
             if re.fullmatch(r"image/(png|jpeg|gif|webp)", kind):
-                text = "".join(data) if isinstance(data, list) else str(data)
-                found[name] = f"data:{kind};base64,{''.join(text.split())}"
+                found[name] = f"data:{kind};base64,{''.join(data.split())}"
     return found
 
 

@@ -9,6 +9,7 @@ result is in here, so that nothing it sends can earn marks but what equals them.
 import base64
 import contextlib
 import io
+import itertools
 import json
 import linecache
 import os
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from checking import PARAMETERS
 from tools.grade.problems import FUNCTIONS, arguments_of, named_results, problems_of
 from tools.grade.statements import findings, needed, read_statements, without_empty_copies
 from tools.notebook import (
@@ -42,6 +44,7 @@ from tools.notebook import (
 )
 
 FILES = ("checking.py", "data.pk", "partially_trained.pk")
+LAYERS = ("embedding_layer", "hidden_layer", "output_layer")  # of Activations
 HANDED_OUT = "handed_out.ipynb"  # the notebook without its solutions
 MANY = 100  # more than anybody prints or answers
 MAX_TEXT = 300  # characters of a message
@@ -84,7 +87,10 @@ def read_figures(notebook):
     for cell in code_cells(notebook):
         text = printed(cell)
         found["printed"].update(list(printed_gradients(text).items())[:MANY])
-        found["final"].update(final_figures(text))
+        final = final_figures(text)  # students train again in cells of their own
+        is_asked_for = grade_id(cell) == "train"
+        found["final"] = found["final"] | final if is_asked_for else final | found["final"]
+    found["printed"] = dict(list(found["printed"].items())[:MANY])
     return found
 
 
@@ -93,14 +99,18 @@ def read(notebook, provided):
 
     provided: lines that were handed out.
     """
-    found = read_figures(notebook) | {"remark": "", "pictures": pictures(notebook)}
+    found = read_figures(notebook) | {"remark": ""}
+    found["pictures"] = {number: urls[:MANY] for number, urls in pictures(notebook).items()}
     found["answers"] = {
         number: [{key: cell.get(key, {}) for key in ("source", "attachments")} for cell in cells]
         for number, cells in answers(notebook, provided).items()
     }
-    for kind in ("pictures", "answers"):
-        if len(json.dumps(found)) > LARGEST_ANSWERS:
-            found |= {kind: {}, "remark": f"its {kind} are too large to be shown"}
+    if len(json.dumps(found)) > LARGEST_ANSWERS:
+        found |= {"pictures": {}, "remark": "its pictures are too large to be shown"}
+        for cell in itertools.chain(*found["answers"].values()):
+            cell["attachments"] = {}
+    if len(json.dumps(found)) > LARGEST_ANSWERS:
+        found |= {"answers": {}, "remark": "its answers are too large to be shown"}
     return found
 
 
@@ -134,12 +144,13 @@ def define(statements, places):
     return namespace, errors
 
 
-def arrays_in(value, depth=3):
-    """The arrays in a tuple and in the attributes of what is in it, down to those of a model."""
-    if isinstance(value, np.ndarray):
-        return [value]
-    parts = value if isinstance(value, tuple) else getattr(value, "__dict__", {}).values()
-    return [array for part in parts for array in arrays_in(part, depth - 1)] if depth else []
+def arrays_in(arguments):
+    """The arrays among arguments, with those of Activations and the parameters of a model."""
+    parts = list(arguments)
+    for value in arguments:
+        parts += [getattr(value, name, None) for name in LAYERS]
+        parts += [getattr(getattr(value, "params", None), name, None) for name in PARAMETERS]
+    return [part for part in parts if isinstance(part, np.ndarray)]
 
 
 def unfinished(function, error, places):
@@ -274,10 +285,8 @@ def main():
     send = open_channel()
     give_up_rights(request)
     try:
-        content = source.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise NotebookError(f"{request['name']}: larger than {LARGEST // 2**20} MB")
-        notebook = parse_notebook(content, request["name"])
+        with source:
+            notebook = parse_notebook(source.read(LARGEST + 1), request["name"])
         {"judge": judge, "re_execute": re_execute}[request["task"]](notebook, request, send)
     except NotebookError as error:
         send(failed=str(error)[: 2 * MAX_TEXT])

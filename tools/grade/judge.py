@@ -113,11 +113,11 @@ def compare(value, right, sizes, where=...):
         return "no result" if value in NO_RESULT else f"it is a {value}", set()
     if value.shape != right.shape:
         return f"shape {value.shape} in place of {right.shape}", set()
+    tolerance = TOLERANCE * np.abs(right).max()  # of the whole array, as the checker's is
     with np.errstate(all="ignore"):
         value, right = value[where].astype(np.float64), right[where]
     if not np.isfinite(value).all():
         return "NaN or infinite values", set()
-    tolerance = TOLERANCE * np.abs(right).max()
     n_wrong = np.count_nonzero(np.abs(value - right) > tolerance)
     if not n_wrong:
         return "", set()

@@ -23,6 +23,7 @@ from tools.questions import QUESTIONS
 from tools.rubric import RUBRIC
 
 TABLE = "results.csv"
+LARGEST_FIELD = 2000  # characters; what is longer, the csv module does not read
 PICTURES = "pictures"  # folder beside the pages of answers
 MARKS = {question.number: f"{question.number} [{question.marks}]" for question in QUESTIONS}
 COLUMNS = ("submission", "student", *MARKS.values(), "automatic", "out of", "remarks")
@@ -37,7 +38,7 @@ PAGES = jinja2.Environment(  # escapes what is put into a page
 
 def plain(text):
     """Text for a table that spreadsheet programs do not take for a formula."""
-    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r"\s+", " ", text)[:LARGEST_FIELD]
     return "'" + text if text[:1] in tuple("=+-@") else text
 
 
@@ -74,7 +75,11 @@ def read_table(path):
     """The rows of a table by submission; a spreadsheet may have saved it."""
     if not path.exists():
         return {}
-    text = path.read_text(encoding="utf-8-sig")
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:  # saved by a spreadsheet program of Windows
+        text = content.decode("cp1252", errors="replace")
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
     return {row.get("submission", ""): row for row in reader}

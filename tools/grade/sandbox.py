@@ -27,7 +27,7 @@ MODULES = (
 )
 # What is read of a process: bytes, lines, and bytes of the JSON in all lines but the first, which
 # is sent before anything of a submission is executed.
-LARGEST_OUTPUT, MAX_LINES, LARGEST_HEADER = 64 * 2**20, 1000, 2**16
+LARGEST_OUTPUT, MAX_LINES, LARGEST_HEADER = 64 * 2**20, 100, 2**13
 # What a process may use. A right call takes milliseconds.
 JUDGING = {
     "cpu_seconds": 5,

@@ -190,24 +190,25 @@ def grade(path, grader):
     question. `remarks` are for student and staff, `staff` for staff alone.
     """
     path = Path(path)
-    notebook, remark = choose_notebook(path)
-    remarks, staff, found = [remark], [], NOTHING_READ
+    remarks, staff, found, notebook = [], [], NOTHING_READ, None
     questions = judge(found, {function: Calls() for function in FUNCTIONS}, grader.reference)
-    if notebook is None:
-        remarks.append("no notebook was found")
-    else:
-        if not SUBMITTED_NAME.search(notebook.name):
-            remarks.append(f"the file is named {notebook.name}, not hw1_code_<uni>.ipynb")
-        try:
+    try:
+        notebook, remark = choose_notebook(path)
+        remarks.append(remark)
+        if notebook is None:
+            remarks.append("no notebook was found")
+        else:
+            if not SUBMITTED_NAME.search(notebook.name):
+                remarks.append(f"the file is named {notebook.name}, not hw1_code_<uni>.ipynb")
             found, calls, failure = run_functions(notebook, grader)
             questions = judge(found, calls, grader.reference)
             remarks += [failure, found["remark"]]
             if grader.cell_seconds and not failure:
                 staff += re_execute(notebook, found, grader)
-        except OSError as error:
-            remarks.append(str(error))
-        except Exception as error:  # no submission stops the others
-            staff.append(f"it could not be judged: look at it ({type(error).__name__}: {error})")
+    except OSError as error:
+        remarks.append(str(error))
+    except Exception as error:  # no submission stops the others
+        staff.append(f"it could not be judged: look at it ({type(error).__name__}: {error})")
     if grader.sandbox != BUBBLEWRAP:
         staff.append(f"it was run without bubblewrap, with {grader.sandbox}")
     return {
@@ -244,7 +245,7 @@ def write_result(path, result):
     """Write a result, as `tools.grade.submission.grade` returns it, to a JSON file, or a folder."""
     path = Path(path)
     path = path / f"{file_name(result['submission'])}.json" if path.is_dir() else path
-    write_text(path, json.dumps(result, indent=1) + "\n")
+    write_text(path, json.dumps(result) + "\n")
 
 
 # Running it again
