@@ -178,11 +178,11 @@ BROKEN = {  # a file, and what the message says of it
     "read as text and saved again": (GOOD.decode("latin1").encode(), NO_DICT.format("Unpick")),
     "a call of the system": (
         pickle.dumps(Calls(os.system, "true")),
-        r"it would call (posix|nt)\.sys",
+        r"call (posix|nt)\.sys",
     ),
     "a call of eval": (
         pickle.dumps(Calls(eval, "1")),
-        r"\(UnpicklingError: it would call builtins.ev",
+        r"it would call builtins.eval",
     ),
     "a call behind a right name": (b"\x80\x04\x8c\x05numpy\x8c\x09dtype.mro\x93.", "dtype.mro"),
     "an array of objects": (pickle.dumps(small_data(more=np.array([{}]))), "array of dtype O"),
