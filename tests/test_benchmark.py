@@ -95,7 +95,7 @@ def test_the_sweep_trains_both_models_and_cites_the_floor(small):
 
 def test_training_says_what_was_reached_and_when(monkeypatch):
     monkeypatch.setattr(benchmark, "seconds", lambda function: function() or 700.0)
-    model = SimpleNamespace(train_losses=[5.0, 4.0, 3.0, 3.1])
+    model = SimpleNamespace(train_losses={100: 5.0, 200: 4.0, 300: 3.0, 400: 3.1})
     names = {"train": lambda embedding_dim, num_hid: model}
     assert rows(benchmark.training(names, cross_entropies=[5.0, 3.5, 1.0])) == [
         ["5.0", "100", "175 s"],

@@ -225,7 +225,7 @@ def training(notebook, cross_entropies=CROSS_ENTROPIES):
     models = []
     with contextlib.redirect_stdout(io.StringIO()):
         spent = seconds(lambda: models.append(notebook["train"](EMBEDDING_DIM, NUM_HID)))
-    losses = np.array(models[0].train_losses)
+    losses = np.array(list(models[0].train_losses.values()))
     rows = []
     for target in cross_entropies:
         row = ["not reached", ""]
