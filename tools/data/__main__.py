@@ -29,7 +29,7 @@ from tools.reference import SEED, partially_train
 
 # Measured with 372,500 windows on one core: training, the GLoVe sweep and its best losses.
 LIMITS = (
-    "maps can be read up to about 2000, with which the whole notebook takes 15 to 30 minutes; with "
+    "maps can be read up to about 300; with 2000 the notebook takes an estimated 15 minutes; with "
     "4000 it takes one to two hours and 1.5 GB of memory, with 10000 the sweep alone takes a night"
 )
 
