@@ -27,10 +27,10 @@ from tools.data import corpus, quality, windows
 from tools.notebook import NotebookError
 from tools.reference import SEED, partially_train
 
-# Measured with 372,500 windows on one core: training, the GLoVe sweep and its best losses.
+# Extrapolated from a few steps of training and of the GLoVe sweep, with 372,500 windows on one core.
 LIMITS = (
-    "maps can be read up to about 300; with 2000 the notebook takes an estimated 15 minutes; with "
-    "4000 it takes one to two hours and 1.5 GB of memory, with 10000 the sweep alone takes a night"
+    "maps can be read up to about 300; the notebook takes an estimated 10 minutes with 2000, half an "
+    "hour and 1.5 GB of memory with 4000, several hours with 10000"
 )
 
 # Each maker returns the bytes of a file, and a line about them.
