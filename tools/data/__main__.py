@@ -27,10 +27,10 @@ from tools.data import corpus, quality, windows
 from tools.notebook import NotebookError
 from tools.reference import SEED, partially_train
 
-# Extrapolated from a few steps of training and of the GLoVe sweep, with 372,500 windows on one core.
+# Extrapolated from a few steps of training and of the sweep, with 372,500 windows on one core.
 LIMITS = (
-    "maps can be read up to about 300; the notebook takes an estimated 10 minutes with 2000, half an "
-    "hour and 1.5 GB of memory with 4000, several hours with 10000"
+    "maps can be read up to about 300; the notebook takes an estimated 10 minutes with 2000, half "
+    "an hour and 1.5 GB of memory with 4000, several hours with 10000"
 )
 
 # Each maker returns the bytes of a file, and a line about them.
