@@ -29,7 +29,7 @@ from tools.reference import SEED, partially_train
 
 # Extrapolated from a few steps of training and of the sweep, with 372,500 windows on one core.
 LIMITS = (
-    "maps can be read up to about 300; the notebook takes an estimated 10 minutes with 2000, half "
+    "maps name the 300 most frequent; the notebook takes an estimated 10 minutes with 2000, half "
     "an hour and 1.5 GB of memory with 4000, several hours with 10000"
 )
 
