@@ -8,8 +8,6 @@ import re
 from dataclasses import dataclass
 from itertools import groupby
 
-from bs4 import BeautifulSoup
-
 from tools.notebook import ANSI, grade_id, place_of
 from tools.pdf.markup import PictureError, raw_block
 from tools.questions import QUESTIONS
@@ -22,7 +20,6 @@ SECTION = re.compile(r"^(?= {0,3}#{1,6} *(\d+\.\d+(?:\.\d+)?)(?![.\d]))", re.MUL
 LAST_TITLE = re.compile(r"^ {0,3}#{1,6} [^\n]*\s*\Z", re.MULTILINE)
 LONGEST_LINE = 5_000  # characters of a line of output; the rest is left out
 FIRST_LINES, LAST_LINES = 250, 100  # of an output, about six pages
-MOST_COLUMNS = 12  # of a table; a wider one is shown as text, which pandas breaks into parts
 SHORT_CODE = 15  # lines that stay on one page with the output
 SHORT_TEXT = 300  # characters of a text that stays on one page with what it leads to
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
@@ -86,15 +83,6 @@ def is_visible(output):
     if output.get("name") == "stderr":
         return bool(overwritten(text_of(output.get("text"))).strip())
     return "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
-
-
-def prefers_html(html, plain):
-    """Whether an output is better shown as its HTML than as its plain text."""
-    if "<table" in html:
-        rows = BeautifulSoup(html, "html.parser").find_all("tr")
-        n_columns = max((len(row.find_all(["td", "th"])) for row in rows), default=0)
-        return not plain or n_columns <= MOST_COLUMNS
-    return bool(html) and plain[:1] in ("", "<")  # such as <IPython.core.display.HTML object>
 
 
 def pieces_of(notebook, texts, provided=frozenset()):
@@ -190,14 +178,14 @@ class CellTypesetter:
         shown = plain or [Piece(place, "")]
         for kind in PICTURES:
             if kind in data:
-                address = f"data:{kind};base64,{text_of(data[kind])}"
                 try:
-                    return [Piece(place, shown[0].plain, picture=self.texts.store(address))]
+                    name = self.texts.store(text_of(data[kind]))
+                    return [Piece(place, shown[0].plain, picture=name)]
                 except PictureError as error:
                     self.texts.warnings.append(f"{place}: not shown: {error}")
                     return shown
         html = printable(text_of(data.get("text/html")))
-        if prefers_html(html, text):
+        if html and ("<table" in html or text[:1] in ("", "<")):  # <IPython...HTML object>
             return [Piece(place, shown[0].plain, self.texts.add_html(html, place))]
         for kind in ("text/markdown", "text/latex"):
             if kind in data:
