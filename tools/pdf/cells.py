@@ -73,15 +73,10 @@ def shortened(text):
     return "\n".join(lines)
 
 
-def text_of(value):
-    """Text of an output, which may be a list of lines; "" if there is none."""
-    return "".join(map(str, value)) if isinstance(value, (str, list)) else ""
-
-
 def is_visible(output):
     """Whether an output is more than a progress bar or what one has left behind."""
     if output.get("name") == "stderr":
-        return bool(overwritten(text_of(output.get("text"))).strip())
+        return bool(overwritten(output.get("text", "")).strip())
     return "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
 
 
@@ -155,7 +150,7 @@ class CellTypesetter:
         )
         for (kind, name), group in streams:
             if kind == "stream":
-                text = overwritten("".join(text_of(output.get("text")) for output in group))
+                text = overwritten("".join(output.text for output in group))
                 yield from self.text_pieces(text, "stderr" if name == "stderr" else "output", place)
                 continue
             for output in group:
@@ -173,21 +168,21 @@ class CellTypesetter:
 
     def data_pieces(self, data, place):
         """The best of the representations that an output has."""
-        text = printable(text_of(data.get("text/plain")))
+        text = printable(data.get("text/plain", ""))
         plain = self.text_pieces(text, "output", place)
         shown = plain or [Piece(place, "")]
         for kind in PICTURES:
             if kind in data:
                 try:
-                    name = self.texts.store(text_of(data[kind]))
+                    name = self.texts.store(data[kind])
                     return [Piece(place, shown[0].plain, picture=name)]
                 except PictureError as error:
                     self.texts.warnings.append(f"{place}: not shown: {error}")
                     return shown
-        html = printable(text_of(data.get("text/html")))
+        html = printable(data.get("text/html", ""))
         if html and ("<table" in html or text[:1] in ("", "<")):  # <IPython...HTML object>
             return [Piece(place, shown[0].plain, self.texts.add_html(html, place))]
         for kind in ("text/markdown", "text/latex"):
             if kind in data:
-                return [self.markdown_piece(text_of(data[kind]), place, {})]
+                return [self.markdown_piece(data[kind], place, {})]
         return plain
