@@ -152,13 +152,16 @@ def place_of(number, cell):
     return f"cell {number if count is None else [count]} ({shown})"
 
 
-def provided_lines(notebook=None):
+def handed_out():
+    """Node of the notebook that students were given; of the reference, where there is no other."""
+    return read_notebook(HANDED_OUT if HANDED_OUT.is_file() else NOTEBOOK)
+
+
+def provided_lines(notebook):
     """Set of the lines of text and code, without outer spaces, that students were handed out.
 
-    notebook: node of the reference notebook or of the students'; None: the one of this folder.
+    notebook: node of the reference notebook or of the students'.
     """
-    if notebook is None:
-        notebook = read_notebook(HANDED_OUT if HANDED_OUT.is_file() else NOTEBOOK)
     given = [c for c in notebook.cells if not c.metadata.get("nbgrader", {}).get("solution")]
     return {PLACEHOLDER, *(line.strip() for c in given for line in c.source.splitlines())}
 

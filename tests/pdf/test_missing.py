@@ -6,7 +6,8 @@ import nbformat
 import pytest
 
 from tests.pdf.notebooks import NAME, display, stream
-from tools.notebook import NOTEBOOK, code_cells, grade_id, printed, read_notebook
+from tools.common import NOTEBOOK
+from tools.notebook import code_cells, grade_id, printed, read_notebook
 from tools.pdf.missing import PLOT, TENSORS, misses
 
 
@@ -25,7 +26,7 @@ def cell_named(notebook, name):
 
 
 def test_nothing_is_missing_in_the_reference_notebook(reference):
-    assert misses(reference, NAME) == []
+    assert misses(reference, NAME, reference) == []
 
 
 def change(name=None, source=None, outputs=None, **fields):

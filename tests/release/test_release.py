@@ -22,7 +22,6 @@ from tools.notebook import (
     grade_id,
     notebook_bytes,
     printed,
-    provided_lines,
 )
 from tools.pdf.typeset import markdown_to_pdf
 from tools.questions import QUESTIONS
@@ -175,8 +174,8 @@ def test_its_modules_and_commands_need_no_other_file_of_ours(folder, files, stud
     assert str(ROOT / "tools") not in run_python(folder / "hw1", "-c", code)
     assert "--written" in run_python(folder / "hw1", "-m", "tools.pdf", "--help")
     assert files["tools/handed_out.ipynb"] == files[NOTEBOOK.name]
-    code = "from tools.notebook import provided_lines\nprint(len(provided_lines()))"
-    assert run_python(folder / "hw1", "-c", code) == f"{len(provided_lines(student))}\n"
+    code = "from tools.notebook import handed_out\nprint(len(handed_out().cells[-1].outputs))"
+    assert run_python(folder / "hw1", "-c", code) == "0\n"
 
 
 @pytest.mark.slow

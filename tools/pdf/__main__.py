@@ -64,7 +64,7 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     try:
-        from tools.notebook import NotebookError, read_notebook
+        from tools.notebook import NotebookError, handed_out, provided_lines, read_notebook
         from tools.pdf.missing import misses
         from tools.pdf.typeset import TypesetError, WrittenError, make_pdf, read_written
     except ImportError as error:
@@ -81,7 +81,8 @@ def main():
         require_different_files([("-o", output)], [("the written part", arguments.written)])
         written = read_written(arguments.written) if arguments.written else None
         notebook = read_notebook(path)
-        found = misses(notebook, path.name)
+        given = handed_out()
+        found = misses(notebook, path.name, given)
         for miss in found:
             print(f"- {miss}", file=sys.stderr)
         if found and not arguments.force:
@@ -89,9 +90,8 @@ def main():
                 f"{path} is not complete, so no PDF was made. Repair what is listed above, the "
                 "first thing first, and save the notebook; or add --force to hand it in as it is"
             )
-        pdf, parts, warnings = make_pdf(
-            notebook, path, written, paper=arguments.paper, short=arguments.short
-        )
+        provided = provided_lines(given) if arguments.short else frozenset()
+        pdf, parts, warnings = make_pdf(notebook, path, written, arguments.paper, provided)
         write_atomically(output, pdf)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)

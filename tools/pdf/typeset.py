@@ -12,7 +12,7 @@ import pypdf
 import typst
 from matplotlib.ft2font import FT2Font
 
-from tools.notebook import first_line, provided_lines
+from tools.notebook import first_line
 from tools.pdf.cells import pieces_of
 from tools.pdf.markup import Texts
 from tools.questions import QUESTIONS
@@ -102,7 +102,7 @@ def markdown_to_pdf(markdown, folder=".", paper="a4", title="", footer=""):
 # Notebooks
 
 
-def make_pdf(notebook, path, written=None, paper="a4", short=False):
+def make_pdf(notebook, path, written=None, paper="a4", provided=frozenset()):
     """Make the PDF of the written part and a notebook, the same bytes at every call.
 
     Args:
@@ -110,7 +110,7 @@ def make_pdf(notebook, path, written=None, paper="a4", short=False):
         path: of the notebook; pictures are looked for in its folder, its name is on each page.
         written: pypdf.PdfReader, as `read_written` returns it, or None.
         paper: a key of `PAPERS`.
-        short: whether to leave out the code cells that are as they were handed out.
+        provided: lines of code; cells that consist of them are left out.
 
     Returns:
         bytes of the PDF, with a bookmark for each part; the list of its Parts; and a list of
@@ -120,7 +120,7 @@ def make_pdf(notebook, path, written=None, paper="a4", short=False):
     n_written = len(written.pages) if written else 0
     with tempfile.TemporaryDirectory() as folder:
         texts = Texts(folder, path.parent)
-        pieces = pieces_of(notebook, texts, provided_lines() if short else frozenset())
+        pieces = pieces_of(notebook, texts, provided)
         sources, warnings = texts.typeset()
         for piece in pieces:
             piece.source = piece.plain if piece.text is None else sources[piece.text]
@@ -134,7 +134,7 @@ def make_pdf(notebook, path, written=None, paper="a4", short=False):
             "system_fonts": bool(foreign),
             "paper": PAPERS[paper],
             "title": path.stem,
-            "footer": path.name + (", without the code that was handed out" if short else ""),
+            "footer": path.name + (", without the code that was handed out" if provided else ""),
             "before": str(n_written),
         }
         try:
