@@ -110,10 +110,10 @@ def complete_cell(cell):
     outputs = outputs if isinstance(outputs, list) else []
     cell.outputs = [output for output in outputs if isinstance(output, dict)]
     for output in cell.outputs:
-        if output.get("output_type") in ("display_data", "execute_result"):
-            output.data = bundle(output.get("data"))
-        elif output.get("output_type") == "stream":
+        if output.get("output_type") == "stream":
             output.text = joined(output.get("text"))
+        elif output.get("output_type") != "error":
+            output.data = bundle(output.get("data"))
 
 
 def joined(text):
@@ -223,7 +223,8 @@ def pictures(notebook):
 
 def printed(cell):
     """Text that a code cell has printed."""
-    return ANSI.sub("", "".join(output.get("text", "") for output in cell.outputs))
+    texts = [output.text for output in cell.outputs if output.get("output_type") == "stream"]
+    return ANSI.sub("", "".join(texts))
 
 
 def printed_gradients(text):
