@@ -85,6 +85,12 @@ WAYS = {
     "in a new cell below the plots": lambda cells, place, text: cells.insert(
         place - 1, new_markdown_cell(text)
     ),
+    "merged with the next title": lambda cells, place, text: cells[place].update(
+        source=f"{text}\n\n## 2.2 A masked language model"
+    ),
+    "at the end of the notebook": lambda cells, place, text: cells.append(
+        new_markdown_cell(f"### 2.1.4 The dimension\n\n{text}")
+    ),
     "in a raw cell": lambda cells, place, text: cells.insert(place, new_raw_cell(text)),
     "in the cell of the question": in_the_cell_of_the_question,
     "below a heading of its own": below_a_heading_of_its_own,

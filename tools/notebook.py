@@ -21,6 +21,8 @@ CELL_TIMEOUT = 3 * 3600  # seconds; with 4,000 words the GLoVe sweep takes an ho
 LARGEST = 100 * 2**20  # bytes of a notebook that is read
 PLACEHOLDER = "YOUR ANSWER HERE"
 HANDED_OUT = ROOT / "tools" / "handed_out.ipynb"  # in the students' zip
+NUMBERS = {n for q in QUESTIONS for n in (q.number, q.number.rpartition(".")[0])}  # of sections
+TITLE = re.compile(r"^(?= {0,3}#{1,6} *(\d+\.\d+(?:\.\d+)?)(?![.\d]))", re.MULTILINE)
 # The name of a submitted notebook. A browser may add " (1)" to it, a course system more.
 SUBMITTED_NAME = re.compile(r"hw1_code_(?P<uni>.+)\.ipynb")
 PLACEHOLDER_UNIS = {"uni", "youruni", "<uni>", "<your_uni>"}
@@ -166,22 +168,28 @@ def provided_lines(notebook):
     return {PLACEHOLDER, *(line.strip() for c in given for line in c.source.splitlines())}
 
 
-def cells_by_question(notebook):
-    """Pairs (question or None, cell): the question in whose section a cell stands.
+def sections(notebook):
+    """All cells with their places and sections: triples (place, number, cell).
 
-    A section begins with a title that has a number. A text cell with the nbgrader name of a written
-    question belongs to it wherever it stands.
+    A section begins with a title that has the number of a question or of a group of questions; a
+    text cell in which one begins comes in parts. A cell with the nbgrader name of a question
+    belongs to it wherever it stands, and begins it where its title is gone.
+
+    place: how messages name the cell. number: that of the section, "" before the first.
     """
-    numbers = {question.number: question for question in QUESTIONS}
-    names = {question.grade_id: question for question in QUESTIONS if question.is_written}
-    section = None
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            yield section, cell
-            continue
-        if title := re.match(r"#+ *(\d+(?:\.\d+)+)", cell.source.strip()):
-            section = numbers.get(title[1])
-        yield names.get(grade_id(cell), section), cell
+    named = {question.grade_id: question.number for question in QUESTIONS}
+    section, begun = "", {""}
+    for index, cell in enumerate(notebook.cells, start=1):
+        numbers = {0: named.get(grade_id(cell), section)}  # by where the part begins
+        if cell.cell_type == "markdown":
+            titles = TITLE.finditer(cell.source)
+            numbers |= {title.start(): title[1] for title in titles if title[1] in NUMBERS}
+        for (start, number), end in zip(numbers.items(), [*numbers, None][1:]):
+            if start or number not in begun:
+                section = number
+            begun.add(number)
+            part = Node({**cell, "source": cell.source[start:end]})
+            yield place_of(index, part), number, part
 
 
 def answers(notebook, provided):
@@ -194,8 +202,8 @@ def answers(notebook, provided):
     provided: as `provided_lines` returns it.
     """
     found = {question.number: [] for question in QUESTIONS if question.is_written}
-    for question, cell in cells_by_question(notebook):
-        if cell.cell_type == "code" or question is None or not question.is_written:
+    for _, number, cell in sections(notebook):
+        if cell.cell_type == "code" or number not in found:
             continue
         lines = cell.source.splitlines()
         # Signs without words, "$$" above all, stand in everybody's text.
@@ -203,7 +211,7 @@ def answers(notebook, provided):
             lines = [line for line in lines if not line.strip() or line.strip() not in provided]
         text = "\n".join(lines).strip()
         if text:
-            found[question.number].append(Node({**cell, "source": text}))
+            found[number].append(Node({**cell, "source": text}))
     return found
 
 
@@ -213,11 +221,11 @@ def answers(notebook, provided):
 def pictures(notebook):
     """Data URLs of the plots in the sections of the written questions, by question's number."""
     found = {question.number: [] for question in QUESTIONS if question.is_written}
-    for question, cell in cells_by_question(notebook):
-        for output in cell.get("outputs", []) if question and question.is_written else []:
+    for _, number, cell in sections(notebook):
+        for output in cell.get("outputs", []) if number in found else []:
             if png := output.get("data", {}).get("image/png"):
                 encoded = "".join(png.split())
-                found[question.number].append(f"data:image/png;base64,{encoded}")
+                found[number].append(f"data:image/png;base64,{encoded}")
     return found
 
 

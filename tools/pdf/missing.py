@@ -9,10 +9,10 @@ from tools.notebook import (
     SUBMITTED_NAME,
     answers,
     final_figures,
-    place_of,
     printed,
     printed_gradients,
     provided_lines,
+    sections,
 )
 from tools.questions import QUESTIONS
 
@@ -32,8 +32,8 @@ def misses(notebook, name, handed_out):
         handed_out: node of the notebook that students were given.
     """
     cells = [
-        (place_of(number, cell), cell)
-        for number, cell in enumerate(notebook.cells, start=1)
+        (place, cell)
+        for place, _, cell in sections(notebook)
         if cell.cell_type == "code" and cell.source.strip()
     ]
     return [
