@@ -6,15 +6,16 @@ Only what is right at the size of the assignment earns marks: that is what train
 import base64
 import io
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 
+import checking
 from tools.grade.problems import FUNCTIONS, arguments_of, named_results, problems_of
 from tools.questions import QUESTIONS
 
 TOLERANCE = 1e-5  # of the largest entry: float32 passes, an entry that is 0.01 % off does not
 PRINTED_TOLERANCE = 2e-6  # relative: the last printed digit may be rounded the other way
-SAME_FACTOR = 1e-5  # relative difference of factors that count as one
 HALF = 0.5  # of the marks, for what is right but for a factor or a sign
 CHANGED_COSTS = 1.0  # mark, for arguments that are changed in place, which the checker refuses
 # A network whose cross-entropy is below this part of that of guessing by frequency has learned.
@@ -39,12 +40,14 @@ class Calls:
     """What a process sent of a function.
 
     values: by (number of the problem, tensor), an array, or a str that says what else was there.
-    error: the first one. ending: how the process ended, "" if the function did not end it.
+    error: the first one. is_done: whether all was sent. ending: how the process ended, "" if the
+    function did not end it.
     """
 
     values: dict = field(default_factory=dict)
     error: str = ""
     has_changed: bool = False
+    is_done: bool = False
     ending: str = ""
 
     def add(self, header, payload):
@@ -55,6 +58,7 @@ class Calls:
             self.values.setdefault((number, name), value)
         self.error = self.error or str(header.get("error", ""))[:600]
         self.has_changed |= header.get("changed") is True
+        self.is_done |= header.get("done") is True
 
 
 def array_in(payload):
@@ -98,10 +102,7 @@ def solutions(function, namespace):
 
 
 def compare(value, right, sizes, where=...):
-    """What is wrong with a value, "" if nothing is, and the names of the factor to the right one.
-
-    There are names, such as "-1" and "1 / (B)", if it is a simple multiple. They are names because
-    a size has other values in other problems.
+    """What a tensor earns, from 0 to 1, and why.
 
     Args:
         value: an array, or a str that says what else was there.
@@ -110,47 +111,22 @@ def compare(value, right, sizes, where=...):
         where: index of the part of the arrays that counts.
     """
     if isinstance(value, str):
-        return "no result" if value in NO_RESULT else f"it is a {value}", set()
+        return 0.0, "no result" if value in NO_RESULT else f"it is a {value}"
     if value.shape != right.shape:
-        return f"shape {value.shape} in place of {right.shape}", set()
+        return 0.0, f"shape {value.shape} in place of {right.shape}"
     tolerance = TOLERANCE * np.abs(right).max()  # of the whole array, as the checker's is
     with np.errstate(all="ignore"):
         value, right = value[where].astype(np.float64), right[where]
-    if not np.isfinite(value).all():
-        return "NaN or infinite values", set()
-    n_wrong = np.count_nonzero(np.abs(value - right) > tolerance)
+        n_wrong = np.count_nonzero(~(np.abs(value - right) <= tolerance))  # NaN is wrong, too
     if not n_wrong:
-        return "", set()
-    if not value.any():
-        return "all values are 0", set()
-    if not right.any():
-        return "not 0", set()
-    with np.errstate(all="ignore"):
-        factor = float(np.sum(value * right) / np.sum(right * right))
-        is_multiple = factor and np.abs(value / factor - right).max() <= tolerance
-    if is_multiple:
-        return f"{factor:.4g} times the right values", factor_names(factor, sizes)
-    return f"{n_wrong} of {right.size} values are wrong", set()
-
-
-def factor_names(factor, sizes):
-    """The names of a factor, such as "-1 / (B)", that a forgotten or a needless one gives."""
-    known = {"1/2": 0.5, "1": 1.0, "2": 2.0}
-    for two in (0.5, 1, 2):
-        for size, n in sizes.items():
-            known |= {f"{two:g} / ({size})": two / n, f"{two:g} ({size})": two * n}
-    known |= {f"-{name}": -value for name, value in known.items()}
-    return {k for k, v in known.items() if abs(factor - v) <= SAME_FACTOR * abs(v)}
-
-
-def worth(comparisons):
-    """What a tensor earns, from 0 to 1, and why, from what `compare` says on several problems."""
-    words = next((words for words, _ in comparisons if words), "")
-    if not words:
         return 1.0, "right"
-    if names := set.intersection(*(names for _, names in comparisons)):
-        return HALF, f"right but for a factor: {words}, that is {min(names, key=len)}"
-    return 0.0, words
+    if not np.isfinite(value).all():
+        return 0.0, "NaN or infinite values"
+    if not right.any():
+        return 0.0, "not 0"
+    relation = checking.relation(value, right, sizes)
+    part = HALF if " times " in relation else 0.0
+    return part, relation or f"{n_wrong} of {right.size} values are wrong"
 
 
 def parts_of(name, right):
@@ -167,18 +143,19 @@ def parts_of(name, right):
 def judge_tensors(function, values, reference):
     """What the results of a function are worth, on problems of the assignment's sizes and others.
 
-    Returns two dicts from (model, part) to pairs as `worth` returns them.
+    Returns two dicts from (model, part) to the worst of what `compare` returns.
     """
     found = {True: {}, False: {}}  # by whether the sizes are those of the assignment
     for number, (problem, right) in enumerate(reference.right[function]):
-        sizes = {"B": problem.B, "N": problem.N, "B N": problem.B * problem.N}
-        sizes |= {"V": reference.V, "V V": reference.V**2}
+        sizes = {"B": problem.B, "N": problem.N, "(B N)": problem.B * problem.N}
+        sizes |= {"V": reference.V, "(V V)": reference.V**2}
+        worst = found[problem.V is None]
         for name, array in right.items():
             value = values.get((number, name), "nothing")
             for part, where in parts_of(name, array).items():
-                of_part = found[problem.V is None].setdefault((problem.model, part), [])
-                of_part.append(compare(value, array, sizes, where))
-    return [{key: worth(v) for key, v in found[k].items()} for k in (True, False)]
+                key, result = (problem.model, part), compare(value, array, sizes, where)
+                worst[key] = min(worst.get(key, result), result, key=itemgetter(0))
+    return found[True], found[False]
 
 
 # Marks
@@ -233,8 +210,8 @@ def grade_function(grade, function, calls, tensors, problem):
             part *= at_size["", MASKED][0]
         add(grade, f"{name}, {model} model" if model else name, part * out_of, out_of, remark)
     if error := problem or calls.ending or calls.error:
-        if "NotImplementedError" in error:
-            error = f"is not written yet, at least in part ({error})"
+        if error.startswith("NotImplementedError"):
+            error = "is not written yet, at least in part"
         grade["remarks"].append(f"{function}: {error}")
     rigid = [key[1] for key in at_size if at_size[key][0] == 1 and at_others[key][0] < 1]
     if rigid:

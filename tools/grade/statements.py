@@ -67,6 +67,12 @@ def parse(source):
             raise error from None
 
 
+def written_lines(source):
+    """The lines of a cell that are neither comments nor stubs, without outer spaces."""
+    lines = (line.strip() for line in source.splitlines())
+    return [x for x in lines if x and not x.startswith(("#", "raise NotImplementedError"))]
+
+
 def is_rest(source, before):
     """Whether a cell is the rest of the one before, which somebody has split inside a function."""
     if not source[:1].isspace() or re.search(r"(?m)^\s*(def|class) ", source):
@@ -140,23 +146,6 @@ def names_in(code):
 
 
 # What a function needs
-
-
-def without_empty_copies(statements, stubs):
-    """The Statements but for unwritten definitions of functions that an earlier one has written.
-
-    stubs: Statements of the cells with the functions, as they were handed out.
-    """
-    handed_out = {ast.unparse(statement.tree) for statement in stubs}
-    kept, written = [], set()
-    for statement in statements:
-        functions = statement.defines & FUNCTIONS.keys()
-        text = ast.unparse(statement.tree) if functions else ""
-        is_empty = text in handed_out or "raise NotImplementedError" in text
-        if not (functions and is_empty and functions <= written):
-            kept.append(statement)
-        written |= set() if is_empty else functions
-    return kept
 
 
 def needed(statements, names):
