@@ -172,7 +172,7 @@ def try_function(function, statements, send, places):
     namespace, errors = define(needed(statements, names), places)
     method = getattr(namespace.get("Model"), function, None) or namespace.get(function)
     if not callable(method):
-        send(function=function, error=": ".join(["is not defined", *errors[:1]]))
+        send(function=function, error=errors[0] if errors else "is not written yet")
         return
     for number, problem in enumerate(problems_of(function)):
         values, error, is_changed = call(function, method, problem, namespace, places)
@@ -195,11 +195,11 @@ def judge(notebook, request, send):
     handed_out = read_notebook(HANDED_OUT)
     lines = provided_lines(handed_out)
     found = read(notebook, lines)
-    known = [written_lines(cell.source) for cell in code_cells(handed_out)]
-    cells = [cell for cell in code_cells(notebook) if written_lines(cell.source) not in known]
-    own, found["problems"] = read_statements(cells)
-    # First what was handed out, so that a cell that is missing, or was copied, does no harm.
-    statements = read_statements(code_cells(handed_out))[0] + own
+    given = code_cells(handed_out)
+    known = [written_lines(cell.source) for cell in given]  # so that copies do no harm
+    own = [cell for cell in code_cells(notebook) if written_lines(cell.source) not in known]
+    own = read_statements(own)
+    statements = read_statements([c for c in given if grade_id(c) not in FUNCTIONS]) + own
     found["findings"] = {
         name: findings(needed(own, {name, f".{name}"}), lines)[:MANY] for name in FUNCTIONS
     }

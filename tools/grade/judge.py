@@ -5,7 +5,7 @@ Only what is right at the size of the assignment earns marks: that is what train
 
 import base64
 import io
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from operator import itemgetter
 
 import numpy as np
@@ -161,28 +161,27 @@ def judge_tensors(function, values, reference):
 # Marks
 
 
-def question_of(question):
-    """What is known of a question, before it is judged: a dict for JSON.
+@dataclass
+class Grade:
+    """What is known of a question.
 
     items: dicts with a name, marks, how many there are, and a remark that says why. staff: lines
     for staff alone. A human adds the marks of written answers.
     """
-    return {
-        "number": question.number,
-        "title": question.title,
-        "is_written": question.is_written,
-        "marks": 0.0,
-        "out_of": question.marks,
-        "items": [],
-        "remarks": [],
-        "staff": [],
-    }
 
+    number: str
+    title: str
+    is_written: bool
+    out_of: float
+    marks: float = 0.0
+    items: list = field(default_factory=list)
+    remarks: list = field(default_factory=list)
+    staff: list = field(default_factory=list)
 
-def add(grade, name, marks, out_of, remark):
-    """Add an item to a question, and its marks."""
-    grade["items"].append({"name": name, "marks": marks, "out_of": out_of, "remark": remark})
-    grade["marks"] = max(0.0, round(sum(item["marks"] for item in grade["items"]), 2))
+    def add(self, name, marks, out_of, remark):
+        """Add an item, and its marks."""
+        self.items.append({"name": name, "marks": marks, "out_of": out_of, "remark": remark})
+        self.marks = max(0.0, round(sum(item["marks"] for item in self.items), 2))
 
 
 def automatic(result):
@@ -196,29 +195,25 @@ def totals(result):
     return [round(sum(question[key] for question in questions), 2) for key in ("marks", "out_of")]
 
 
-def grade_function(grade, function, calls, tensors, problem):
-    """Fill in 2.1.3, 2.2.1 or 2.2.2.
-
-    calls: Calls. tensors: as `judge_tensors` returns them. problem: what keeps the cell from being
-    parsed, or "".
-    """
+def grade_function(grade, function, calls, tensors):
+    """Fill in 2.1.3, 2.2.1 or 2.2.2. tensors: as `judge_tensors` returns them."""
     at_size, at_others = tensors
     earning = {key: found for key, found in at_size.items() if key[1] != PROVIDED}
     for (model, name), (part, remark) in earning.items():
-        out_of = WEIGHTS.get(name, grade["out_of"] / len(earning))
+        out_of = WEIGHTS.get(name, grade.out_of / len(earning))
         if name == OTHERS:  # zeros alone earn nothing
             part *= at_size["", MASKED][0]
-        add(grade, f"{name}, {model} model" if model else name, part * out_of, out_of, remark)
-    if error := problem or calls.ending or calls.error:
+        grade.add(f"{name}, {model} model" if model else name, part * out_of, out_of, remark)
+    if error := calls.ending or calls.error:
         if error.startswith("NotImplementedError"):
             error = "is not written yet, at least in part"
-        grade["remarks"].append(f"{function}: {error}")
+        grade.remarks.append(f"{function}: {error}")
     rigid = [key[1] for key in at_size if at_size[key][0] == 1 and at_others[key][0] < 1]
     if rigid:
         text = "are right for the sizes of this assignment only, as numbers or global names"
-        grade["remarks"].append(f"{function}: {', '.join(dict.fromkeys(rigid))} {text}")
-    if calls.has_changed and grade["marks"]:
-        add(grade, "arguments unchanged", -CHANGED_COSTS, 0.0, "it changes an argument in place")
+        grade.remarks.append(f"{function}: {', '.join(dict.fromkeys(rigid))} {text}")
+    if calls.has_changed and grade.marks:
+        grade.add("arguments unchanged", -CHANGED_COSTS, 0.0, "it changes an argument in place")
 
 
 def is_same(value, right):
@@ -234,7 +229,7 @@ def grade_printed(grade, derivatives, gradients, printed, reference):
     """
     derivative = min(derivatives.values())
     if not printed:
-        grade["remarks"].append("the notebook shows no output of print_gradients")
+        grade.remarks.append("the notebook shows no output of print_gradients")
     for name, out_of in PRINTED.items():
         # All gradients follow from the derivative, with its factor.
         part, why = min(derivative, gradients.get(("", name), derivative))
@@ -245,8 +240,8 @@ def grade_printed(grade, derivatives, gradients, printed, reference):
         if len(shown) < len(key):
             part, remark = 0.0, f"{len(shown)} of {len(key)} entries are printed"
         elif (part == 1.0) != (n_right == len(key)):
-            grade["staff"].append(f"{name}: {remark}")
-        add(grade, name, part * out_of, out_of, remark)
+            grade.staff.append(f"{name}: {remark}")
+        grade.add(name, part * out_of, out_of, remark)
 
 
 def grade_training(grade, figures, without, reference):
@@ -263,31 +258,30 @@ def grade_training(grade, figures, without, reference):
         marks, remark = 0.0, f"not printed: {', '.join(missing)}"
     elif without:
         marks, remark = 0.0, f"they are printed, but {' and '.join(without)} earned nothing"
-        grade["staff"].append(f"final figures: {remark}")
+        grade.staff.append(f"final figures: {remark}")
     elif worst > limit:
         marks, remark = 1.0, f"printed, {worst:.3f} is above {threshold}"
     else:
         marks, remark = 2.0, f"printed, all at most {threshold}"
-    add(grade, "final figures", marks, grade["out_of"], remark)
+    grade.add("final figures", marks, grade.out_of, remark)
 
 
 def judge(found, calls, reference):
-    """The questions, as `question_of` makes them, with marks.
+    """The questions with marks: dicts with the fields of Grade.
 
     found: what `tools.grade.inside.judge` sends of a notebook. calls: by function, its Calls.
     """
-    grades = {question.grade_id: question_of(question) for question in QUESTIONS}
-    tensors = {name: judge_tensors(name, calls[name].values, reference) for name in FUNCTIONS}
+    grades = {q.grade_id: Grade(q.number, q.title, q.is_written, q.marks) for q in QUESTIONS}
     for grade in grades.values():
-        if grade["is_written"] and not found["answers"].get(grade["number"]):
-            grade["remarks"].append("no answer was found")
+        if grade.is_written and not found["answers"].get(grade.number):
+            grade.remarks.append("no answer was found")
+    tensors = {name: judge_tensors(name, calls[name].values, reference) for name in FUNCTIONS}
     for name in FUNCTIONS:
-        problem = found["problems"].get(name, "")
-        grade_function(grades[name], name, calls[name], tensors[name], problem)
-        grades[name]["staff"] += [f"{name} {line}" for line in found["findings"].get(name, [])]
+        grade_function(grades[name], name, calls[name], tensors[name])
+        grades[name].staff += [f"{name} {line}" for line in found["findings"].get(name, [])]
     network = [name for name in FUNCTIONS if name != "grad_GLoVe"]
     worths = [tensors[name][0] for name in network]
     grade_printed(grades["print_gradients"], *worths, found["printed"], reference)
-    without = [grades[name]["number"] for name in network if not grades[name]["marks"]]
+    without = [grades[name].number for name in network if not grades[name].marks]
     grade_training(grades["train"], found["final"], without, reference)
-    return list(grades.values())
+    return [asdict(grade) for grade in grades.values()]

@@ -19,19 +19,11 @@ ANYTHING = "*"  # what a star import defines
 UNREADABLE = (SyntaxError, ValueError, MemoryError, RecursionError)  # for Python's own parser
 CHANGES = {"add", "append", "extend", "insert", "setdefault", "update"}  # methods of a table
 CELL_MAGIC = re.compile(r"\A\s*%%.*")
-REMARKABLE = {  # by what a node of a syntax tree is, calls or imports
-    **dict.fromkeys(("For", "While", "ListComp", "SetComp", "DictComp", "GeneratorExp"), "loops"),
-    **{
-        name: f"loops inside {name}"
-        for name in (
-            *("map", "filter", "reduce", "accumulate", "fromiter", "fromfunction", "frompyfunc"),
-            *("vectorize", "apply_along_axis", "apply_over_axes"),
-            *("nditer", "ndenumerate", "ndindex"),
-        )
-    },
-    **{name: f"calls {name}" for name in ("compute_loss", "loss_GLoVe", "evaluate")},
-    # They differentiate by themselves.
-    **{name: f"imports {name}" for name in ("autograd", "jax", "tensorflow", "torch")},
+LOOPS = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+REMARKABLE = {  # names of what loops inside, of the loss, and of what differentiates by itself
+    *("map", "filter", "reduce", "accumulate", "fromiter", "fromfunction", "frompyfunc"),
+    *("vectorize", "apply_along_axis", "apply_over_axes", "nditer", "ndenumerate", "ndindex"),
+    *("compute_loss", "loss_GLoVe", "evaluate", "autograd", "jax", "tensorflow", "torch"),
 }
 
 
@@ -84,11 +76,8 @@ def is_rest(source, before):
 
 
 def read_statements(cells):
-    """The Statements in cells, and by function what keeps its cell from being parsed.
-
-    Experiments define nothing that a function needs.
-    """
-    blocks, statements, problems = [], [], {}
+    """The Statements in cells, but for experiments, which define nothing that a function needs."""
+    blocks, statements = [], []
     cells = [cell for cell in cells if EXPERIMENT not in cell.metadata.get("tags", [])]
     for number, cell in enumerate(cells, start=1):
         source = cell.source.strip("\n")
@@ -103,12 +92,13 @@ def read_statements(cells):
             trees = parse(source).body
             statements += [statement_of(tree, place, source.splitlines()) for tree in trees]
         except UNREADABLE as error:
-            line = getattr(error, "lineno", None)
-            where = f"{place}, line {line}" if line else place
-            text = f"{type(error).__name__}: {getattr(error, 'msg', error)} ({where})"
-            names = [name for name in FUNCTIONS if re.search(rf"def +{name}\b|\b{name} *=", source)]
-            problems |= dict.fromkeys(names, text)
-    return statements, problems
+            line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
+            text = f"{getattr(error, 'msg', error)} ({place}{line})"
+            failure = ast.parse(f"raise {type(error).__name__}({text!r})").body[0]
+            statement = statement_of(failure, "", [])  # which says so to whoever needs the cell
+            statement.defines.update(*re.findall(r"(?:def|class) +(\w+)|(\w+) *=", source))
+            statements.append(statement)
+    return statements
 
 
 def statement_of(tree, place, lines):
@@ -166,15 +156,14 @@ def needed(statements, names):
 # What staff may want to look at
 
 
-def names_of(node):
-    """What a node of a syntax tree calls or imports, and else its type."""
-    if isinstance(node, ast.Call):  # f() or x.f()
-        return [getattr(node.func, "id", getattr(node.func, "attr", ""))]
-    if isinstance(node, ast.ImportFrom):
-        return [(node.module or "").partition(".")[0]]
-    if isinstance(node, ast.Import):
-        return [alias.name.partition(".")[0] for alias in node.names]
-    return [type(node).__name__]
+def remarkable(node):
+    """What a node of a syntax tree does that staff may want to look at, or ""."""
+    if isinstance(node, LOOPS):
+        return "loops"
+    # A variable, an attribute, something imported, or the module that it is imported from.
+    names = [str(getattr(node, key, "")) for key in ("id", "attr", "name", "module")]
+    found = [name for name in names if name.partition(".")[0] in REMARKABLE]
+    return f"uses {found[0]}" if found else ""
 
 
 def findings(statements, provided_lines):
@@ -182,13 +171,11 @@ def findings(statements, provided_lines):
 
     statements: what a function needs of the student's. provided_lines: lines that were handed out.
     """
-    found = {}
+    found = {}  # in order, each once
     for statement in statements:
         for node in ast.walk(statement.tree):
             number = getattr(node, "lineno", 0)
             line = "".join(statement.lines[number - 1 : number]).strip()
-            if line and line not in provided_lines:
-                for what in filter(None, map(REMARKABLE.get, names_of(node))):
-                    text = f"{what} in line {number} of {statement.place}: {line[:80]}"
-                    found[text] = None  # once
+            if line and line not in provided_lines and (what := remarkable(node)):
+                found[f"{what} in line {number} of {statement.place}: {line[:80]}"] = None
     return list(found)
