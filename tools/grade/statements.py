@@ -92,12 +92,13 @@ def read_statements(cells):
             trees = parse(source).body
             statements += [statement_of(tree, place, source.splitlines()) for tree in trees]
         except UNREADABLE as error:
-            line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
-            text = f"{getattr(error, 'msg', error)} ({place}{line})"
-            failure = ast.parse(f"raise {type(error).__name__}({text!r})").body[0]
-            statement = statement_of(failure, "", [])  # which says so to whoever needs the cell
-            statement.defines.update(*re.findall(r"(?:def|class) +(\w+)|(\w+) *=", source))
-            statements.append(statement)
+            # In place of its statements one that raises the error.
+            text = str(getattr(error, "msg", error))
+            tree = ast.parse(f"raise {type(error).__name__}({text!r})")
+            ast.increment_lineno(tree, (getattr(error, "lineno", None) or 1) - 1)
+            statements.append(statement_of(tree.body[0], place, source.splitlines()))
+            names = re.findall(r"(?:def|class) +(\w+)|(\w+) *=", source)
+            statements[-1].defines.update(*names)
     return statements
 
 
