@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+import checking
 from tools.grade.problems import FUNCTIONS, arguments_of, named_results, problems_of
 from tools.grade.statements import findings, needed, read_statements, written_lines
 from tools.notebook import (
@@ -183,11 +184,11 @@ def try_function(function, statements, send, places):
         send(function=function, error=error, changed=is_changed)
         for name in FUNCTIONS[function]:
             value = values.get(name)
-            kind = type(value).__name__
-            if isinstance(value, np.ndarray):
-                kind = "" if value.dtype.kind in "biuf" else f"array of dtype {value.dtype}"
-            array = None if kind else value
-            send(array, function=function, problem=number, name=name, type=kind)
+            if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+                send(value, function=function, problem=number, name=name)
+            else:
+                text = checking.describe(value)
+                send(function=function, problem=number, name=name, text=text)
 
 
 def judge(notebook, request, send):
