@@ -44,7 +44,7 @@ class Model:
         params = self.params
         embedding_layer = params.word_embedding_weights[inputs].reshape(len(inputs), -1)
         to_hidden = embedding_layer @ params.embed_to_hid_weights.T + params.hid_bias
-        hidden_layer = 1 / (1 + np.exp(-to_hidden))
+        hidden_layer = (1 + np.tanh(to_hidden / 2)) / 2
         z = hidden_layer @ params.hid_to_output_weights.T + params.output_bias
         chunks = z.reshape(*inputs.shape, len(self.vocab))
         powers = np.exp(chunks - chunks.max(axis=2, keepdims=True))
@@ -54,25 +54,28 @@ class Model:
     def compute_loss(self, output_activations, expanded_target_batch):
         return -np.sum(expanded_target_batch * np.log(output_activations + 1e-300))
 
-    def compute_loss_derivative(self, output_activations, expanded_target_batch, target_mask):
-        chunks = output_activations.reshape(len(target_mask), target_mask.shape[1], -1)
-        return (chunks * target_mask).reshape(output_activations.shape) - expanded_target_batch
+    def compute_loss_derivative(self, y, t, m):
+        shape = y.shape
+        y, t = y.reshape(*m.shape[:2], -1), t.reshape(*m.shape[:2], -1)
+        derivative = (y - t) * m
+        return derivative.reshape(shape)
 
-    def back_propagate(self, input_batch, activations, loss_derivative):
-        hidden = activations.hidden_layer
-        to_hidden = loss_derivative @ self.params.hid_to_output_weights * hidden * (1 - hidden)
-        to_embedding = (to_hidden @ self.params.embed_to_hid_weights).reshape(
-            *input_batch.shape, -1
+    def back_propagate(self, i, a, d):
+        p, E, S = self.params, a.embedding_layer, a.hidden_layer
+        W1, W2 = p.embed_to_hid_weights, p.hid_to_output_weights
+        slope = S * (1 - S)
+        h = d @ W2 * slope
+        e = (h @ W1).reshape(*i.shape, -1)
+        word_embedding = np.zeros_like(p.word_embedding_weights)
+        np.add.at(word_embedding, i, e)
+        gradient = Params(
+            output_bias=d.sum(axis=0),
+            hid_to_output_weights=d.T @ S,
+            hid_bias=h.sum(axis=0),
+            embed_to_hid_weights=h.T @ E,
+            word_embedding_weights=word_embedding,
         )
-        word_embedding = np.zeros_like(self.params.word_embedding_weights)
-        np.add.at(word_embedding, input_batch, to_embedding)
-        return Params(
-            word_embedding,
-            to_hidden.T @ activations.embedding_layer,
-            to_hidden.sum(axis=0),
-            loss_derivative.T @ hidden,
-            loss_derivative.sum(axis=0),
-        )
+        return gradient
 
 
 def random_problem(seed, V=30, N=4, D=3, H=7, B=16, scale=0.6):
@@ -99,6 +102,15 @@ def loss_GLoVe(W, W_tilde, b, b_tilde, log_co_occurrence):
     if W_tilde is None:
         W_tilde, b_tilde = W, b
     return np.sum((W @ W_tilde.T + b + b_tilde.T - log_co_occurrence) ** 2)
+
+
+def grad_GLoVe(W, T, b, c, X):
+    if T is None:
+        E = W @ W.T + b + b.T - X
+        S = E + E.T
+        return 2 * S @ W, None, 2 * S.sum(axis=1)[:, None], None
+    E = W @ T.T + b + c.T - X
+    return 2 * E @ T, 2 * E.T @ W, 2 * E.sum(axis=1)[:, None], 2 * E.sum(axis=0)[:, None]
 
 
 def glove_in_loops(W, W_tilde, b, b_tilde, log_co_occurrence):
@@ -187,6 +199,7 @@ def glove_row_by_row(W, W_tilde, b, b_tilde, log_co_occurrence):
 
 
 GLOVE = [
+    grad_GLoVe,
     glove_in_loops,
     glove_by_einsum,
     glove_expanded,
