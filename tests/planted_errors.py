@@ -9,13 +9,10 @@ mistake needs shapes that agree by accident.
 """
 
 import functools
-import inspect
-import linecache
-import textwrap
 from dataclasses import dataclass, field
 
 import numpy as np
-from right_implementations import Model, Params, grad_GLoVe
+from right_implementations import Model, Params, grad_GLoVe, replaced
 
 RIGHT = {
     "grad_GLoVe": grad_GLoVe,
@@ -45,17 +42,6 @@ class Planted:
         return type("PlantedModel", (Model,), {self.target: self.make()})
 
 
-def replaced(target, old, new):
-    """The right function with a piece of its source replaced."""
-    source = textwrap.dedent(inspect.getsource(RIGHT[target]))
-    assert source.count(old) == 1, old
-    lines, name = source.replace(old, new).splitlines(keepends=True), f"<{old} -> {new}>"
-    linecache.cache[name] = len(source), None, lines, name  # messages show lines of it
-    namespace = {"np": np, "Params": Params, "GLOBALS": GLOBALS, "softmax": softmax}
-    exec(compile("".join(lines), name, "exec"), namespace)
-    return namespace[target]
-
-
 def softmax(chunks):
     powers = np.exp(chunks - chunks.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
@@ -70,7 +56,8 @@ def plant(target, make, table):
 
 def plant_in_place_of(old, target, table):
     """Plant mistakes that have something else than `old` in the source."""
-    plant(target, lambda new: replaced(target, old, new), table)
+    names = {"GLOBALS": GLOBALS, "softmax": softmax}
+    plant(target, lambda new: replaced(RIGHT[target], old, new, **names), table)
 
 
 # Mistakes that any of the three functions can have: a right result is damaged.

@@ -28,7 +28,7 @@ from tools.common import DATA, PARTIALLY_TRAINED
 SEEDS = range(10)
 COURSE = os.environ.get("HW1_COURSE_FILES")
 IMPLEMENTATIONS = [
-    pytest.param(target, function, id=function.__name__)
+    pytest.param(target, function, id=function.__qualname__)
     for target, functions in zip(RIGHT, (GLOVE, LOSS_DERIVATIVE, BACK_PROPAGATE))
     for function in functions
 ]
@@ -98,7 +98,7 @@ def assert_caught(planted, seed, monkeypatch):
 
 def test_names_and_numbers():
     names = {(planted.target, planted.name) for planted in PLANTED}
-    assert len(names) == len(PLANTED) >= 180 and len(IMPLEMENTATIONS) >= 20
+    assert len(names) == len(PLANTED) >= 180 and len(IMPLEMENTATIONS) >= 100
 
 
 @planted_errors(PLANTED)
@@ -136,10 +136,10 @@ def test_right_implementations_pass_at_trained_parameters(factor, of_course):
     folder = Path(COURSE) if of_course else DATA.parent
     data = checking.load_data(folder / DATA.name)
     arrays = checking.load_partially_trained(folder / PARTIALLY_TRAINED.name)
-    vocab, inputs = arrays.pop("vocab"), data["train_inputs"][:10]
+    vocab, inputs = arrays.pop("vocab"), data["train_inputs"][:4]
     arrays["word_embedding_weights"][1] *= factor  # of the most frequent word
-    problem = Params(**arrays), vocab, inputs, np.eye(4, dtype=int)[np.arange(10) % 4]
-    for target, function in [case.values for case in IMPLEMENTATIONS]:
+    problem = Params(**arrays), vocab, inputs, np.eye(4, dtype=int)
+    for target, function in [case.values for case in IMPLEMENTATIONS[len(GLOVE) :]]:
         check(target, function, problem)
 
 
