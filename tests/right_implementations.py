@@ -55,9 +55,6 @@ class Model:
         output_layer = (powers / powers.sum(axis=2, keepdims=True)).reshape(z.shape)
         return Activations(embedding_layer, hidden_layer, output_layer)
 
-    def compute_loss(self, output_activations, expanded_target_batch):
-        return -np.sum(expanded_target_batch * np.log(output_activations + 1e-300))
-
     def compute_loss_derivative(self, y, t, m):
         shape = y.shape
         y, t = y.reshape(*m.shape[:2], -1), t.reshape(*m.shape[:2], -1)
@@ -172,27 +169,7 @@ def glove_expanded(W, W_tilde, b, b_tilde, log_co_occurrence):
     return grad_W, grad_U, grad_b, grad_c
 
 
-def glove_in_place(W, W_tilde, b, b_tilde, log_co_occurrence):
-    """In-place work on arrays of its own."""
-    is_symmetric = W_tilde is None
-    U, c = (W, b) if is_symmetric else (W_tilde, b_tilde)
-    residual = W @ U.T
-    residual += b
-    residual += c.T
-    residual -= log_co_occurrence
-    residual *= 2
-    if is_symmetric:
-        residual += residual.T.copy()
-        return residual @ W, None, residual.sum(axis=1)[:, np.newaxis], None
-    return (
-        residual @ U,
-        np.asfortranarray(residual.T @ W),
-        residual.sum(axis=1).reshape(-1, 1),
-        np.atleast_2d(residual.sum(axis=0)).T,
-    )
-
-
-GLOVE = [grad_GLoVe, glove_in_loops, glove_expanded, glove_in_place]
+GLOVE = [grad_GLoVe, glove_in_loops, glove_expanded]
 GLOVE += all_replaced(
     grad_GLoVe,
     {
@@ -231,6 +208,7 @@ GLOVE += all_replaced(
             "2 * S.sum(axis=0)[:, None]",
         ],
         "S = E + E.T": ["S = W @ W.T + b + b.T - X.T; S += E", "S = E.copy(); S += E.T"],
+        "E = W @ T.T + b": ["E = W @ T.T; E += b; E = E"],  # + c.T - X
         "if T is None": ["if not isinstance(T, np.ndarray)", "if c is None"],
     },
 )
@@ -251,19 +229,6 @@ def derivative_in_loops(self, y, t, m):
     return derivative
 
 
-def derivative_with_negative_zeros(self, y, t, m):
-    derivative = (y - t) * np.repeat(m[:, :, 0], len(self.vocab), axis=1)
-    return np.where(derivative == 0, -0.0, derivative)
-
-
-def derivative_on_a_copy(self, y, t, m):
-    derivative = y.copy()
-    derivative[t == 1] -= 1
-    for n in range(m.shape[1]):
-        derivative[:, n * len(self.vocab) : (n + 1) * len(self.vocab)] *= m[:, n]
-    return derivative
-
-
 def derivative_in_a_buffer(self, y, t, m):
     """The same array is returned again and again, filled again."""
     if getattr(type(self), "buffer", None) is None or type(self).buffer.shape != y.shape:
@@ -272,13 +237,7 @@ def derivative_in_a_buffer(self, y, t, m):
     return type(self).buffer
 
 
-LOSS_DERIVATIVE = [
-    Model.compute_loss_derivative,
-    derivative_in_loops,
-    derivative_with_negative_zeros,
-    derivative_on_a_copy,
-    derivative_in_a_buffer,
-]
+LOSS_DERIVATIVE = [Model.compute_loss_derivative, derivative_in_loops, derivative_in_a_buffer]
 LOSS_DERIVATIVE += all_replaced(
     Model.compute_loss_derivative,
     {
@@ -286,6 +245,7 @@ LOSS_DERIVATIVE += all_replaced(
             "y * m - t",
             "y * m - t * m",
             "np.where(m, y - t, 0.0)",
+            "np.where(m, y - t, -0.0)",
             "(y - t) * (m > 0)",
             "(y - t) * np.repeat(m, y.shape[2], axis=2)",
             "(y - t) * np.broadcast_to(m, y.shape)",
@@ -343,21 +303,6 @@ def back_window_by_window(self, i, a, d):
     return Params(*total)
 
 
-def back_in_place(self, i, a, d):
-    """In-place work on arrays of its own."""
-    h = d @ self.params.hid_to_output_weights
-    h *= a.hidden_layer
-    h *= 1 - a.hidden_layer
-    gradient = Params(*(np.zeros_like(array) for array in vars(self.params).values()))
-    gradient.output_bias += d.sum(axis=0)
-    np.matmul(d.T, a.hidden_layer, out=gradient.hid_to_output_weights)
-    gradient.hid_bias[:] = h.sum(axis=0)
-    gradient.embed_to_hid_weights += h.T @ a.embedding_layer
-    e = h @ self.params.embed_to_hid_weights
-    np.add.at(gradient.word_embedding_weights, i.ravel(), e.reshape(i.size, -1))
-    return gradient
-
-
 def back_at_masked_positions(self, i, a, d):
     """Only the chunk of the hidden word: the derivative is 0 in the others."""
     N, V = i.shape[1], len(self.vocab)
@@ -389,26 +334,12 @@ def back_with_own_activations(self, i, a, d):
     return Model.back_propagate(self, i, own, d)
 
 
-def back_of_other_memory_order(self, i, a, d):
-    gradient = Model.back_propagate(self, i, a, np.asfortranarray(d))
-    return Params(*(np.asfortranarray(array) for array in vars(gradient).values()))
-
-
-def back_that_relies_on_the_mask(self, i, a, d):
-    """The loss does not depend on what is shown, so its derivative there is 0."""
-    assert not d.reshape(*i.shape, -1)[i > 0].any()
-    return Model.back_propagate(self, i, a, d)
-
-
 BACK_PROPAGATE = [
     Model.back_propagate,
     back_in_loops,
     back_window_by_window,
-    back_in_place,
     back_at_masked_positions,
     back_with_own_activations,
-    back_of_other_memory_order,
-    back_that_relies_on_the_mask,
 ]
 BACK_PROPAGATE += all_replaced(
     Model.back_propagate,
@@ -424,6 +355,7 @@ BACK_PROPAGATE += all_replaced(
             "(S.T @ d).T",
             "np.einsum('bo,bh->oh', d, S)",
             "np.tensordot(d, S, axes=(0, 0))",
+            "np.matmul(d.T, S, out=np.empty_like(W2))",
             "(d[:, :, None] * S[:, None]).sum(axis=0)",
             "sum(np.outer(row, hidden) for row, hidden in zip(d, S))",
         ],
@@ -432,6 +364,8 @@ BACK_PROPAGATE += all_replaced(
             "slope = 0.25 - (S - 0.5) ** 2",
             "slope = (1 - S) / (1 / np.maximum(S, 1e-300))",
             "slope = np.prod([S, 1 - S], axis=0)",
+            # The loss does not depend on what is shown, so its derivative there is 0.
+            "slope = S * (1 - S); assert not d.reshape(*i.shape, -1)[i > 0].any()",
         ],
         "d @ W2 * slope": [
             "(W2.T @ d.T).T * slope",
@@ -469,6 +403,9 @@ BACK_PROPAGATE += all_replaced(
             "order = np.argsort(i, axis=None); starts = np.unique(i.flat[order], True)[1]; "
             "word_embedding[np.unique(i)] = np.add.reduceat(e.reshape(i.size, -1)[order], starts)",
         ],
-        "return gradient": ["return type(p)(**vars(gradient))"],
+        "return gradient": [
+            "return type(p)(**vars(gradient))",
+            "return Params(*map(np.asfortranarray, vars(gradient).values()))",
+        ],
     },
 )
