@@ -5,6 +5,7 @@ import linecache
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import autograd
 import autograd.numpy as anp
@@ -167,6 +168,14 @@ def test_model_in_float32_is_checked_in_float64():
     single = Params(*(array.astype(np.float32) for array in numbers(params)))
     checking.check_gradients(Model(single, vocab), inputs, mask)
     assert all(array.dtype == np.float32 for array in numbers(single))
+
+
+def test_class_params_may_have_been_run_again():
+    """Then the parameters and the gradient are of two classes."""
+    again = replaced(
+        Model.back_propagate, "Params(", "SimpleNamespace(", SimpleNamespace=SimpleNamespace
+    )
+    check(subclass(back_propagate=again))
 
 
 def test_batch_in_which_a_position_is_never_masked():
