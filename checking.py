@@ -200,6 +200,9 @@ class Problem:
 
 def ask(function, name, arguments, points, by_name):
     """The values of a `Problem`; by_name makes them of what the function returns, or a str."""
+    if function is None:
+        lost = f"The model has no {name}. Run its cell, and again after that of `class Model`."
+        return dict.fromkeys(points, lost)
     for array in arguments:
         if isinstance(array, np.ndarray):
             array.setflags(write=False)  # a change in place stops at the student's own line
@@ -213,8 +216,6 @@ def ask(function, name, arguments, points, by_name):
         found = f"{name} stops{where}\n{type(error).__name__}: {error}"
         if "read-only" in str(error):
             found += "\nThe caller still needs what it gives: write the result into a new array."
-        if function is None:
-            found = f"The model has no {name}. Run its cell, and again after that of `class Model`."
     if isinstance(found, str):
         return dict.fromkeys(points, found)
     for name, point in points.items():
@@ -291,9 +292,10 @@ def explain(problem, name, earlier=None):
     worst = np.unravel_index(np.abs(yours - right).argmax(), right.shape)
     place = f"Entry {[*map(int, worst)]}" if problem.rows else "Along a random direction"
     measured = f"{place}: yours {yours[worst]:.8g}, finite difference {right[worst] + 0.0:.8g}."
-    lines = [f"{name} is wrong.", measured, relation(yours, right, problem.sizes)]
+    hint = relation(yours, right, problem.sizes)
     if values.any() and np.array_equal(values, earlier):
-        lines[2] = "Your values stay the same when all the arguments change."
+        hint = "Your values stay the same when all the arguments change."
+    lines = [f"{name} is wrong.", measured, hint]
     if problem.rows:
         lines += draw_map(is_right, problem.rows.get(name, [""]), problem.sizes.get("N", 1))
     return "\n".join(filter(None, lines))
@@ -439,12 +441,12 @@ def network_problem(model, params, vocab, words, mask, seed, rows=None, is_chain
         return np.sum(C * (hidden @ weights.hid_to_output_weights.T + weights.output_bias))
 
     def by_name(gradient):
-        if not isinstance(gradient, type(own.params)):
+        if not all(hasattr(gradient, name) for name in PARAMETERS):
             return f"back_propagate returns {describe(gradient)}; expected Params."
         now = vars(own.params) | vars(activations)
         if replaced := [name for name in held if now[name] is not held[name]]:
             return f"back_propagate replaces {replaced[0]}, which the caller still needs."
-        return {name: getattr(gradient, name, None) for name in PARAMETERS}
+        return {name: getattr(gradient, name) for name in PARAMETERS}
 
     z = {"loss_derivative": np.log(y + 1e-200)}  # its softmax is y
     name, given = "compute_loss_derivative", (y, targets, target_mask)

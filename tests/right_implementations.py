@@ -1,10 +1,14 @@
 """A plain model for the tests of the checker, and right implementations in many styles.
 
 `Model` has what a student is given. What a student writes is in the lists `GLOVE`,
-`LOSS_DERIVATIVE` and `BACK_PROPAGATE`; the name of a function says how it does it. The checker has
-to pass every one.
+`LOSS_DERIVATIVE` and `BACK_PROPAGATE`: functions whose names say how they do it, and plain ones
+with a piece of the source replaced by another that does the same. The checker has to pass every
+one.
 """
 
+import inspect
+import linecache
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,35 +48,35 @@ class Model:
         params = self.params
         embedding_layer = params.word_embedding_weights[inputs].reshape(len(inputs), -1)
         to_hidden = embedding_layer @ params.embed_to_hid_weights.T + params.hid_bias
-        hidden_layer = 1 / (1 + np.exp(-to_hidden))
+        hidden_layer = (1 + np.tanh(to_hidden / 2)) / 2
         z = hidden_layer @ params.hid_to_output_weights.T + params.output_bias
         chunks = z.reshape(*inputs.shape, len(self.vocab))
         powers = np.exp(chunks - chunks.max(axis=2, keepdims=True))
         output_layer = (powers / powers.sum(axis=2, keepdims=True)).reshape(z.shape)
         return Activations(embedding_layer, hidden_layer, output_layer)
 
-    def compute_loss(self, output_activations, expanded_target_batch):
-        return -np.sum(expanded_target_batch * np.log(output_activations + 1e-300))
+    def compute_loss_derivative(self, y, t, m):
+        shape = y.shape
+        y, t = y.reshape(*m.shape[:2], -1), t.reshape(*m.shape[:2], -1)
+        derivative = (y - t) * m
+        return derivative.reshape(shape)
 
-    def compute_loss_derivative(self, output_activations, expanded_target_batch, target_mask):
-        chunks = output_activations.reshape(len(target_mask), target_mask.shape[1], -1)
-        return (chunks * target_mask).reshape(output_activations.shape) - expanded_target_batch
-
-    def back_propagate(self, input_batch, activations, loss_derivative):
-        hidden = activations.hidden_layer
-        to_hidden = loss_derivative @ self.params.hid_to_output_weights * hidden * (1 - hidden)
-        to_embedding = (to_hidden @ self.params.embed_to_hid_weights).reshape(
-            *input_batch.shape, -1
+    def back_propagate(self, i, a, d):
+        p, E, S = self.params, a.embedding_layer, a.hidden_layer
+        W1, W2 = p.embed_to_hid_weights, p.hid_to_output_weights
+        slope = S * (1 - S)
+        h = d @ W2 * slope
+        e = (h @ W1).reshape(*i.shape, -1)
+        word_embedding = np.zeros_like(p.word_embedding_weights)
+        np.add.at(word_embedding, i, e)
+        gradient = Params(
+            output_bias=d.sum(axis=0),
+            hid_to_output_weights=d.T @ S,
+            hid_bias=h.sum(axis=0),
+            embed_to_hid_weights=h.T @ E,
+            word_embedding_weights=word_embedding,
         )
-        word_embedding = np.zeros_like(self.params.word_embedding_weights)
-        np.add.at(word_embedding, input_batch, to_embedding)
-        return Params(
-            word_embedding,
-            to_hidden.T @ activations.embedding_layer,
-            to_hidden.sum(axis=0),
-            loss_derivative.T @ hidden,
-            loss_derivative.sum(axis=0),
-        )
+        return gradient
 
 
 def random_problem(seed, V=30, N=4, D=3, H=7, B=16, scale=0.6):
@@ -92,6 +96,26 @@ def random_problem(seed, V=30, N=4, D=3, H=7, B=16, scale=0.6):
     return params, ["[MASK]"] + [f"word{i}" for i in range(1, V)], inputs, mask
 
 
+def replaced(function, old, new, **more):
+    """The function with a piece of its source, which stands there once, replaced.
+
+    more: names that the new piece uses.
+    """
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(old) == 1, old
+    lines, file = source.replace(old, new).splitlines(keepends=True), f"<{old} -> {new}>"
+    linecache.cache[file] = len(source), None, lines, file  # messages show lines of it
+    names = function.__globals__ | more
+    exec(compile("".join(lines), file, "exec"), names)
+    names[function.__name__].__qualname__ = file
+    return names[function.__name__]
+
+
+def all_replaced(function, table):
+    """A function for each of the pieces in a table {old: pieces that do the same}."""
+    return [replaced(function, old, new) for old, pieces in table.items() for new in pieces]
+
+
 # grad_GLoVe
 
 
@@ -99,6 +123,15 @@ def loss_GLoVe(W, W_tilde, b, b_tilde, log_co_occurrence):
     if W_tilde is None:
         W_tilde, b_tilde = W, b
     return np.sum((W @ W_tilde.T + b + b_tilde.T - log_co_occurrence) ** 2)
+
+
+def grad_GLoVe(W, T, b, c, X):
+    if T is None:
+        E = W @ W.T + b + b.T - X
+        S = E + E.T
+        return 2 * S @ W, None, 2 * S.sum(axis=1)[:, None], None
+    E = W @ T.T + b + c.T - X
+    return 2 * E @ T, 2 * E.T @ W, 2 * E.sum(axis=1)[:, None], 2 * E.sum(axis=0)[:, None]
 
 
 def glove_in_loops(W, W_tilde, b, b_tilde, log_co_occurrence):
@@ -116,21 +149,6 @@ def glove_in_loops(W, W_tilde, b, b_tilde, log_co_occurrence):
             grad_b[i] += 2 * residual
             grad_b_tilde[j] += 2 * residual
     return tuple(gradients)
-
-
-def glove_by_einsum(W, W_tilde, b, b_tilde, log_co_occurrence):
-    if W_tilde is None:
-        residual = np.einsum("ik,jk->ij", W, W) + b + b.T - log_co_occurrence
-        both = residual + residual.T
-        grad_b = np.einsum("ij->i", both)[:, None]
-        return 2 * np.einsum("ij,jk->ik", both, W), None, 2 * grad_b, None
-    residual = np.einsum("ik,jk->ij", W, W_tilde) + b + b_tilde.T - log_co_occurrence
-    return (
-        2 * np.einsum("ij,jk->ik", residual, W_tilde),
-        2 * np.einsum("ij,ik->jk", residual, W),
-        2 * np.einsum("ij->i", residual)[:, None],
-        2 * np.einsum("ij->j", residual)[:, None],
-    )
 
 
 def glove_expanded(W, W_tilde, b, b_tilde, log_co_occurrence):
@@ -151,48 +169,49 @@ def glove_expanded(W, W_tilde, b, b_tilde, log_co_occurrence):
     return grad_W, grad_U, grad_b, grad_c
 
 
-def glove_in_place(W, W_tilde, b, b_tilde, log_co_occurrence):
-    """In-place work on arrays of its own."""
-    is_symmetric = W_tilde is None
-    U, c = (W, b) if is_symmetric else (W_tilde, b_tilde)
-    residual = W @ U.T
-    residual += b
-    residual += c.T
-    residual -= log_co_occurrence
-    residual *= 2
-    if is_symmetric:
-        residual += residual.T.copy()
-        return residual @ W, None, residual.sum(axis=1)[:, np.newaxis], None
-    return (
-        residual @ U,
-        np.asfortranarray(residual.T @ W),
-        residual.sum(axis=1).reshape(-1, 1),
-        np.atleast_2d(residual.sum(axis=0)).T,
-    )
-
-
-def glove_row_by_row(W, W_tilde, b, b_tilde, log_co_occurrence):
-    """The asymmetric gradient in both models; the symmetric one adds its halves."""
-    if W_tilde is None:
-        halves = glove_row_by_row(W, W.copy(), b, b.copy(), log_co_occurrence)
-        return halves[0] + halves[1], None, halves[2] + halves[3], None
-    rows = [w @ W_tilde.T + b_i + b_tilde[:, 0] for w, b_i in zip(W, b, strict=True)]
-    residual = np.array(rows) - log_co_occurrence
-    return (
-        2 * np.array([row @ W_tilde for row in residual]),
-        2 * np.array([column @ W for column in residual.T]),
-        2 * np.array([[row.sum()] for row in residual]),
-        2 * np.array([[column.sum()] for column in residual.T]),
-    )
-
-
-GLOVE = [
-    glove_in_loops,
-    glove_by_einsum,
-    glove_expanded,
-    glove_in_place,
-    glove_row_by_row,
-]
+GLOVE = [grad_GLoVe, glove_in_loops, glove_expanded]
+GLOVE += all_replaced(
+    grad_GLoVe,
+    {
+        "W @ T.T + b + c.T - X": [
+            "np.einsum('ik,jk->ij', W, T) + b + c.T - X",
+            "np.inner(W, T) + np.tile(b, len(c)) + np.tile(c, len(b)).T - X",
+            "np.array([T @ w + v + c[:, 0] for w, v in zip(W, b)]) - X",
+            "np.hstack([W, b, np.ones_like(b)]) @ np.hstack([T, np.ones_like(c), c]).T - X",
+        ],
+        "2 * E @ T": [
+            "(E + E) @ T",
+            "np.einsum('ij,jk->ik', 2 * E, T)",
+            "2 * (T.T @ E.T).T",
+            "2 * np.array([row @ T for row in E])",
+            "2 * (E[:, :, None] * T).sum(axis=1)",
+        ],
+        "2 * E.T @ W": [
+            "2 * (W.T @ E).T",
+            "np.asfortranarray(2 * E.T @ W)",
+            "sum(2 * np.outer(row, w) for row, w in zip(E, W))",
+        ],
+        "2 * E.sum(axis=1)[:, None]": [
+            "2 * E.sum(axis=1, keepdims=True)",
+            "2 * E @ np.ones_like(b)",
+            "2 * np.array([[row.sum()] for row in E])",
+            "(2 * E.mean(axis=1) * len(c)).reshape(-1, 1)",
+        ],
+        "2 * E.sum(axis=0)[:, None]": [
+            "np.atleast_2d(2 * E.sum(axis=0)).T",
+            "2 * (np.ones_like(c).T @ E).T",
+            "2 * np.add.reduce(E)[:, np.newaxis]",
+        ],
+        "2 * S @ W": ["2 * (E @ W + E.T @ W)", "(S + S.T) @ W", "S.dot(2 * W)"],
+        "2 * S.sum(axis=1)[:, None]": [
+            "2 * (E.sum(axis=0) + E.sum(axis=1))[:, None]",
+            "2 * S.sum(axis=0)[:, None]",
+        ],
+        "S = E + E.T": ["S = W @ W.T + b + b.T - X.T; S += E", "S = E.copy(); S += E.T"],
+        "E = W @ T.T + b": ["E = W @ T.T; E += b; E = E"],  # + c.T - X
+        "if T is None": ["if not isinstance(T, np.ndarray)", "if c is None"],
+    },
+)
 
 
 # compute_loss_derivative(self, output_activations, expanded_target_batch, target_mask)
@@ -210,33 +229,6 @@ def derivative_in_loops(self, y, t, m):
     return derivative
 
 
-def derivative_with_repeated_mask(self, y, t, m):
-    return (y - t) * np.repeat(m[:, :, 0], len(self.vocab), axis=1)
-
-
-def derivative_with_negative_zeros(self, y, t, m):
-    derivative = (y - t) * np.repeat(m[:, :, 0], len(self.vocab), axis=1)
-    return np.where(derivative == 0, -0.0, derivative)
-
-
-def derivative_by_where(self, y, t, m):
-    chunks = (y - t).reshape(len(m), m.shape[1], -1)
-    return np.where(m, chunks, 0.0).reshape(len(y), -1)
-
-
-def derivative_on_a_copy(self, y, t, m):
-    derivative = y.copy()
-    derivative[t == 1] -= 1
-    for n in range(m.shape[1]):
-        derivative[:, n * len(self.vocab) : (n + 1) * len(self.vocab)] *= m[:, n]
-    return derivative
-
-
-def derivative_of_extended_precision(self, y, t, m):
-    chunks = (y.astype(np.longdouble) - t).reshape(*m.shape[:2], -1)
-    return (chunks * m).reshape(y.shape).astype(np.float64)
-
-
 def derivative_in_a_buffer(self, y, t, m):
     """The same array is returned again and again, filled again."""
     if getattr(type(self), "buffer", None) is None or type(self).buffer.shape != y.shape:
@@ -245,16 +237,32 @@ def derivative_in_a_buffer(self, y, t, m):
     return type(self).buffer
 
 
-LOSS_DERIVATIVE = [
+LOSS_DERIVATIVE = [Model.compute_loss_derivative, derivative_in_loops, derivative_in_a_buffer]
+LOSS_DERIVATIVE += all_replaced(
     Model.compute_loss_derivative,
-    derivative_in_loops,
-    derivative_with_repeated_mask,
-    derivative_with_negative_zeros,
-    derivative_by_where,
-    derivative_on_a_copy,
-    derivative_of_extended_precision,
-    derivative_in_a_buffer,
-]
+    {
+        "(y - t) * m": [
+            "y * m - t",
+            "y * m - t * m",
+            "np.where(m, y - t, 0.0)",
+            "np.where(m, y - t, -0.0)",
+            "(y - t) * (m > 0)",
+            "(y - t) * np.repeat(m, y.shape[2], axis=2)",
+            "(y - t) * np.broadcast_to(m, y.shape)",
+            "(y - t) * t.sum(axis=2, keepdims=True)",
+            "np.einsum('bnv,bn->bnv', y - t, m[:, :, 0])",
+            "(m.transpose(0, 2, 1) * (y - t).transpose(0, 2, 1)).transpose(0, 2, 1)",
+            "((y.astype(np.longdouble) - t) * m).astype(np.float64)",
+            "np.array([[(a - b) * c for a, b, c in zip(*rows)] for rows in zip(y, t, m)])",
+            "np.zeros_like(y); derivative[m[..., 0] > 0] = (y - t)[m[..., 0] > 0]",
+            "y - t; derivative[m[..., 0] == 0] = 0",
+        ],
+        "derivative.reshape(shape)": [
+            "np.concatenate(list(derivative.transpose(1, 0, 2)), axis=1)",
+            "np.asfortranarray(derivative.reshape(shape))",
+        ],
+    },
+)
 
 
 # back_propagate(self, input_batch, activations, loss_derivative)
@@ -285,72 +293,6 @@ def back_in_loops(self, input_batch, activations, loss_derivative):
     return gradient
 
 
-def finished(self, i, a, d, word_embedding_of):
-    """The plain gradient; that of the embeddings is a function of the derivatives (B, N, D)."""
-    h = d @ self.params.hid_to_output_weights * a.hidden_layer * (1 - a.hidden_layer)
-    e = (h @ self.params.embed_to_hid_weights).reshape(*i.shape, -1)
-    return Params(
-        output_bias=d.sum(axis=0),
-        hid_to_output_weights=d.T @ a.hidden_layer,
-        hid_bias=h.sum(axis=0),
-        embed_to_hid_weights=h.T @ a.embedding_layer,
-        word_embedding_weights=word_embedding_of(e),
-    )
-
-
-def back_by_indicator(self, i, a, d):
-    one_hot = self.indicator_matrix(i, mask_zero_index=False).reshape(*i.shape, -1)
-    return finished(self, i, a, d, lambda e: np.tensordot(one_hot, e, axes=((0, 1), (0, 1))))
-
-
-def back_by_bincount(self, i, a, d):
-    def word_embedding(e):
-        columns = e.reshape(-1, e.shape[2]).T
-        counts = [np.bincount(i.ravel(), column, minlength=len(self.vocab)) for column in columns]
-        return np.stack(counts, axis=1)
-
-    return finished(self, i, a, d, word_embedding)
-
-
-def back_by_sorting(self, i, a, d):
-    def word_embedding(e):
-        order = np.argsort(i, axis=None, kind="stable")
-        words, starts = np.unique(i.ravel()[order], return_index=True)
-        gradient = np.zeros_like(self.params.word_embedding_weights)
-        gradient[words] = np.add.reduceat(e.reshape(i.size, -1)[order], starts, axis=0)
-        return gradient
-
-    return finished(self, i, a, d, word_embedding)
-
-
-def back_by_words(self, i, a, d):
-    return finished(
-        self,
-        i,
-        a,
-        d,
-        lambda e: np.array([e[i == word].sum(axis=0) for word in range(len(self.vocab))]),
-    )
-
-
-def back_by_einsum(self, i, a, d):
-    params = self.params
-    slope = np.einsum("bh,bh->bh", a.hidden_layer, 1 - a.hidden_layer)
-    h = np.einsum("bo,oh,bh->bh", d, params.hid_to_output_weights, slope, optimize=True)
-    gradient = np.zeros_like(params.word_embedding_weights)
-    weights = params.embed_to_hid_weights.reshape(len(h[0]), i.shape[1], -1)
-    for window, rows in zip(i, np.einsum("bh,hnd->bnd", h, weights), strict=True):
-        for word, row in zip(window, rows, strict=True):
-            gradient[word] += row
-    return Params(
-        gradient,
-        np.einsum("bh,be->he", h, a.embedding_layer),
-        np.einsum("bh->h", h),
-        np.einsum("bo,bh->oh", d, a.hidden_layer),
-        np.einsum("bo->o", d),
-    )
-
-
 def back_window_by_window(self, i, a, d):
     total = None
     for row in range(len(i)):
@@ -359,21 +301,6 @@ def back_window_by_window(self, i, a, d):
         arrays = list(vars(gradient).values())
         total = arrays if total is None else [x + y for x, y in zip(total, arrays, strict=True)]
     return Params(*total)
-
-
-def back_in_place(self, i, a, d):
-    """In-place work on arrays of its own."""
-    h = d @ self.params.hid_to_output_weights
-    h *= a.hidden_layer
-    h *= 1 - a.hidden_layer
-    gradient = Params(*(np.zeros_like(array) for array in vars(self.params).values()))
-    gradient.output_bias += d.sum(axis=0)
-    np.matmul(d.T, a.hidden_layer, out=gradient.hid_to_output_weights)
-    gradient.hid_bias[:] = h.sum(axis=0)
-    gradient.embed_to_hid_weights += h.T @ a.embedding_layer
-    e = h @ self.params.embed_to_hid_weights
-    np.add.at(gradient.word_embedding_weights, i.ravel(), e.reshape(i.size, -1))
-    return gradient
 
 
 def back_at_masked_positions(self, i, a, d):
@@ -407,29 +334,78 @@ def back_with_own_activations(self, i, a, d):
     return Model.back_propagate(self, i, own, d)
 
 
-def back_of_other_memory_order(self, i, a, d):
-    gradient = Model.back_propagate(self, i, a, np.asfortranarray(d))
-    return Params(*(np.asfortranarray(array) for array in vars(gradient).values()))
-
-
-def back_that_relies_on_the_mask(self, i, a, d):
-    """The loss does not depend on what is shown, so its derivative there is 0."""
-    assert not d.reshape(*i.shape, -1)[i > 0].any()
-    return Model.back_propagate(self, i, a, d)
-
-
 BACK_PROPAGATE = [
     Model.back_propagate,
     back_in_loops,
-    back_by_indicator,
-    back_by_bincount,
-    back_by_sorting,
-    back_by_words,
-    back_by_einsum,
     back_window_by_window,
-    back_in_place,
     back_at_masked_positions,
     back_with_own_activations,
-    back_of_other_memory_order,
-    back_that_relies_on_the_mask,
 ]
+BACK_PROPAGATE += all_replaced(
+    Model.back_propagate,
+    {
+        "d.sum(axis=0)": [
+            "np.ones(len(d)) @ d",
+            "sum(d)",
+            "d.mean(axis=0) * len(d)",
+            "np.einsum('bo->o', d)",
+            "d[::-1].cumsum(axis=0)[-1].copy()",
+        ],
+        "d.T @ S": [
+            "(S.T @ d).T",
+            "np.einsum('bo,bh->oh', d, S)",
+            "np.tensordot(d, S, axes=(0, 0))",
+            "np.matmul(d.T, S, out=np.empty_like(W2))",
+            "(d[:, :, None] * S[:, None]).sum(axis=0)",
+            "sum(np.outer(row, hidden) for row, hidden in zip(d, S))",
+        ],
+        "slope = S * (1 - S)": [
+            "slope = S - S**2",
+            "slope = 0.25 - (S - 0.5) ** 2",
+            "slope = (1 - S) / (1 / np.maximum(S, 1e-300))",
+            "slope = np.prod([S, 1 - S], axis=0)",
+            # The loss does not depend on what is shown, so its derivative there is 0.
+            "slope = S * (1 - S); assert not d.reshape(*i.shape, -1)[i > 0].any()",
+        ],
+        "d @ W2 * slope": [
+            "(W2.T @ d.T).T * slope",
+            "np.einsum('bo,oh,bh->bh', d, W2, slope, optimize=True)",
+            "np.array([row @ W2 * s for row, s in zip(d, slope)])",
+            "sum(np.outer(x, w) for x, w in zip(d.T, W2)) * slope",
+            "d @ W2; h *= slope",
+        ],
+        "h.sum(axis=0)": ["np.add.reduce(h)", "h.T @ np.ones(len(h))", "h.mean(axis=0) * len(h)"],
+        "h.T @ E": [
+            "(E.T @ h).T",
+            "np.einsum('bh,be->he', h, E)",
+            "h.T @ p.word_embedding_weights[i].reshape(E.shape)",
+            "np.array([unit @ E for unit in h.T])",
+            "np.hstack([h.T @ p.word_embedding_weights[words] for words in i.T])",
+        ],
+        "(h @ W1).reshape(*i.shape, -1)": [
+            "np.reshape(h.dot(W1), (len(i), i.shape[1], p.word_embedding_weights.shape[1]))",
+            "np.einsum('bh,hnd->bnd', h, W1.reshape(len(W1), i.shape[1], -1))",
+            "np.tensordot(h, W1.reshape(len(W1), i.shape[1], -1), axes=1)",
+            "np.stack(np.split(h @ W1, i.shape[1], axis=1), axis=1)",
+        ],
+        "np.zeros_like(p.word_embedding_weights)": ["0 * p.word_embedding_weights"],
+        "np.add.at(word_embedding, i, e)": [
+            "np.add.at(word_embedding, i.ravel(), e.reshape(i.size, -1))",
+            "np.subtract.at(word_embedding, i, -e)",
+            "for n in range(i.shape[1]): np.add.at(word_embedding, i[:, n], e[:, n])",
+            "for place in np.ndindex(i.shape): word_embedding[i[place]] += e[place]",
+            "for word in np.unique(i): word_embedding[word] = e[i == word].sum(axis=0)",
+            "word_embedding = np.array([e[i == k].sum(0) for k in range(len(self.vocab))])",
+            "word_embedding += np.tensordot(np.eye(len(self.vocab))[i], e, axes=([0, 1], [0, 1]))",
+            "word_embedding += np.eye(len(self.vocab))[:, i.ravel()] @ e.reshape(i.size, -1)",
+            "word_embedding = np.transpose([np.bincount(i.flat, x, len(self.vocab))"
+            " for x in e.reshape(i.size, -1).T])",
+            "order = np.argsort(i, axis=None); starts = np.unique(i.flat[order], True)[1]; "
+            "word_embedding[np.unique(i)] = np.add.reduceat(e.reshape(i.size, -1)[order], starts)",
+        ],
+        "return gradient": [
+            "return type(p)(**vars(gradient))",
+            "return Params(*map(np.asfortranarray, vars(gradient).values()))",
+        ],
+    },
+)

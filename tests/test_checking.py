@@ -1,27 +1,33 @@
 """The checker itself: its numerics, its messages, its printing. What it catches is in
 `test_planted_errors.py`."""
 
+import linecache
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from planted_errors import STEP_ERRORS, back_propagate_with, derivative_from, glove_with
+from planted_errors import not_written
 from right_implementations import (
     BACK_PROPAGATE,
     GLOVE,
     LOSS_DERIVATIVE,
     Model,
     Params,
+    back_window_by_window,
+    grad_GLoVe,
     loss_GLoVe,
     random_problem,
+    replaced,
 )
 
 import checking
+from tools.common import PARTIALLY_TRAINED
 from tools.notebook import load_definitions
 
 ASSIGNMENT = {"V": 251, "N": 4, "D": 16, "H": 128, "B": 100, "scale": 0.3}
@@ -37,10 +43,6 @@ def twice(self, y, t, m):
     return 2 * Model.compute_loss_derivative(self, y, t, m)
 
 
-def not_written(self, *arguments):
-    raise NotImplementedError
-
-
 def check(model_class, seed=0, function=checking.check_gradients, **sizes):
     params, vocab, inputs, mask = random_problem(seed, **sizes)
     return function(model_class(params, vocab), inputs, mask)
@@ -52,9 +54,9 @@ def error_of(model_class, function=checking.check_gradients):
     return str(caught.value)
 
 
-def error_of_back(**steps):
-    """The message for a `back_propagate` with some steps replaced."""
-    return error_of(subclass(back_propagate=back_propagate_with(steps)))
+def mistaken(target, old, new):
+    """`Model` with a piece of the source of one of its methods replaced."""
+    return subclass(**{target: replaced(getattr(Model, target), old, new)})
 
 
 def error_of_glove(grad_GLoVe, loss=loss_GLoVe):
@@ -112,6 +114,12 @@ def loss_of_z(z, targets, N, V):
     return anp.sum(norm * anp.sum(masked, axis=2)) - anp.sum(chunks * masked)
 
 
+def assert_close(found, expected):
+    for a, b in zip(found, expected, strict=True):
+        if a is not None:
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
 def test_right_implementations_are_those_of_autograd():
     params, vocab, words, mask = random_problem(3)
     model, inputs, V = Model(params, vocab), words * (1 - mask), len(vocab)
@@ -120,13 +128,10 @@ def test_right_implementations_are_those_of_autograd():
     y = activations.output_layer
     derivative = autograd.grad(loss_of_z)(np.log(y), targets, mask.shape[1], V)
     for function in LOSS_DERIVATIVE:
-        found = function(model, y, targets, target_mask)
-        np.testing.assert_allclose(found, derivative, rtol=1e-9, atol=1e-12)
+        assert_close([function(model, y, targets, target_mask)], [derivative])
     expected = autograd.grad(loss_of_parameters)(numbers(params), inputs, targets, V)
     for function in BACK_PROPAGATE:
-        found = numbers(function(model, inputs, activations, derivative * (targets.sum() > 0)))
-        for a, b in zip(found, expected, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+        assert_close(numbers(function(model, inputs, activations, derivative)), expected)
 
 
 @pytest.mark.parametrize("is_symmetric", [False, True])
@@ -145,9 +150,7 @@ def test_right_grad_GLoVe_is_that_of_autograd(is_symmetric):
     if is_symmetric:
         W_tilde = b_tilde = None
     for function in GLOVE:
-        for found, wanted in zip(function(W, W_tilde, b, b_tilde, X), expected, strict=True):
-            if found is not None:
-                np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+        assert_close(function(W, W_tilde, b, b_tilde, X), expected)
 
 
 # Nothing right is refused
@@ -167,6 +170,14 @@ def test_model_in_float32_is_checked_in_float64():
     assert all(array.dtype == np.float32 for array in numbers(single))
 
 
+def test_class_params_may_have_been_run_again():
+    """Then the parameters and the gradient are of two classes."""
+    again = replaced(
+        Model.back_propagate, "Params(", "SimpleNamespace(", SimpleNamespace=SimpleNamespace
+    )
+    check(subclass(back_propagate=again))
+
+
 def test_batch_in_which_a_position_is_never_masked():
     params, vocab, inputs, mask = random_problem(0)
     mask[:] = [0, 1, 0, 0]
@@ -182,13 +193,10 @@ def test_probability_that_underflows_is_no_obstacle():
         checking.check_gradients(Model(params, vocab), inputs, mask)
 
 
-def model_of(notebook, arrays):
-    Params, vocab = notebook["Params"], notebook["vocab"]
-    return notebook["Model"](Params(**{k: v for k, v in arrays.items() if k != "vocab"}), vocab)
-
-
 def check_batches(notebook, arrays, n_batches):
-    model = model_of(notebook, arrays)
+    """Check the reference solution on the first batches of 100 windows."""
+    vocab = arrays.pop("vocab")
+    model = notebook["Model"](notebook["Params"](**arrays), vocab)
     for i in range(n_batches):
         inputs = notebook["data"]["train_inputs"][100 * i : 100 * i + 100]
         mask = model.sample_input_mask(100, np.random.RandomState(i))
@@ -196,10 +204,13 @@ def check_batches(notebook, arrays, n_batches):
 
 
 @pytest.mark.parametrize("factor", [1, 20, 100, 1000])
-def test_reference_passes_however_saturated_the_network_is(notebook, factor):
-    arrays = checking.load_partially_trained("partially_trained.pk")
+def test_reference_passes_however_saturated_the_network_is(notebook, factor, capsys):
+    arrays = checking.load_partially_trained(PARTIALLY_TRAINED)
     arrays["word_embedding_weights"][1] *= factor  # of the most frequent word
     check_batches(vars(notebook), arrays, 1)
+    checking.check_GLoVe_gradients(notebook.loss_GLoVe, notebook.grad_GLoVe)
+    output = capsys.readouterr().out
+    assert output.count("right\n") == 12 and "Remark" not in output
 
 
 @pytest.mark.slow
@@ -215,12 +226,10 @@ def test_nothing_of_the_caller_is_changed():
     arrays = [*numbers(params), inputs, mask]
     before = [array.copy() for array in arrays]
     np.random.seed(7)
-    model = subclass(back_propagate=back_propagate_with({"slope": lambda p, i, a, d: 1}))(
-        params, vocab
-    )
+    model = mistaken("back_propagate", "slope = S", "slope = 1")(params, vocab)
     checking.check_loss_derivative(model, inputs, mask)
     checking.print_gradients(model, inputs, mask)
-    checking.check_GLoVe_gradients(loss_GLoVe, GLOVE[1])
+    checking.check_GLoVe_gradients(loss_GLoVe, grad_GLoVe)
     with pytest.raises(checking.GradientCheckError):
         checking.check_gradients(model, inputs, mask)
     assert all(np.array_equal(a, b) and a.flags.writeable for a, b in zip(arrays, before))
@@ -242,22 +251,21 @@ def test_a_row_is_printed_for_each_array(capsys):
         "  embed_to_hid_weights    (7, 12)       right",
         "  word_embedding_weights  (30, 3)       right",
     ]
-    checking.check_GLoVe_gradients(loss_GLoVe, GLOVE[1], vocab_size=40)
+    checking.check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=40)
     rows = capsys.readouterr().out.splitlines()
     assert rows[0] == "grad_GLoVe, asymmetric model"
     assert rows[5] == "grad_GLoVe, symmetric model, no W_tilde and b_tilde"
     assert rows[6] == "  grad_W                  (40, 16)      right" and len(rows) == 8
 
 
-@pytest.mark.parametrize("error", ["GradientCheckError", "DataFileError"])
-def test_the_message_stands_alone_in_a_notebook(error, capsys):
-    InteractiveShell().run_cell(f"import checking; raise checking.{error}('two\\nlines')")
+@pytest.mark.parametrize(
+    "error, kind",
+    [(checking.GradientCheckError, AssertionError), (checking.DataFileError, ValueError)],
+)
+def test_the_message_stands_alone_in_a_notebook(error, kind, capsys):
+    assert issubclass(error, kind)
+    InteractiveShell().run_cell(f"import checking; raise checking.{error.__name__}('two\\nlines')")
     assert capsys.readouterr().out == "two\nlines\n"
-
-
-def test_kinds_of_errors():
-    assert issubclass(checking.GradientCheckError, AssertionError)
-    assert issubclass(checking.DataFileError, ValueError)
 
 
 @pytest.mark.parametrize("name", checking.PARAMETERS)
@@ -287,55 +295,43 @@ def rows_of_map(message):
     return re.findall(r"^  (.*?)  +([.x ]+)$", message, re.MULTILINE)
 
 
+def map_of(*mistake):
+    return rows_of_map(error_of(mistaken(*mistake)))
+
+
 def test_map_shows_that_only_repeated_words_are_wrong():
-    mistake, _ = STEP_ERRORS["word_embedding_weights"]["repeated words lost"]
-    rows = rows_of_map(error_of_back(word_embedding_weights=mistake))
+    rows = map_of("back_propagate", "np.add.at(word_embedding, i, e)", "word_embedding[i] += e")
     assert [name.split(",")[0] for name, _ in rows] == checking.SMALL_VOCAB
     for name, signs in rows:
         assert signs == ("...." if name.endswith((" 0 times", " 1 times")) else "xxxx")
 
 
 def test_map_shows_that_only_masked_positions_are_right():
-    wrong = derivative_from(lambda y, t, m: y - t)
-    message = error_of(subclass(compute_loss_derivative=wrong))
-    assert "finite difference 0." in message
-    rows = rows_of_map(message)
+    rows = map_of("compute_loss_derivative", "(y - t) * m", "y - t")
     assert len(rows) == 8
     for window, signs in rows:
         for word, block in zip(window.split(), signs.split(), strict=True):
             assert block == 9 * ("." if word == "[MASK]" else "x")
 
 
-def test_map_shows_positions_and_units():
-    for step, change in {
-        "output_bias": lambda p, i, a, d: (
-            d.sum(0) * (np.arange(d.shape[1]) >= d.shape[1] // i.shape[1])
-        ),
-        "hid_to_output_weights": lambda p, i, a, d: (
-            (d * (np.arange(d.shape[1]) >= d.shape[1] // i.shape[1])).T @ a.hidden_layer
-        ),
-    }.items():
-        rows = rows_of_map(error_of_back(**{step: change}))
-        assert len(rows) == (1 if step == "output_bias" else 7)
-        assert {tuple(signs.split()) for _, signs in rows} == {(9 * "x", 9 * ".", 9 * ".")}
-    message = error_of_back(
-        embed_to_hid_weights=lambda p, i, a, d, h: (
-            (h * (np.arange(h.shape[1]) > 1)).T @ a.embedding_layer
-        )
-    )
-    assert rows_of_map(message)[:3] == [
-        ("unit 0", "xxxx xxxx xxxx"),
-        ("unit 1", "xxxx xxxx xxxx"),
-        ("unit 2", ".... .... ...."),
-    ]
+FIRST_POSITION = "(d * (np.arange(d.shape[1]) >= d.shape[1] // i.shape[1]))"
+FIRST_WRONG = f"{9 * 'x'} {9 * '.'} {9 * '.'}"
 
 
-def test_mistake_nearest_to_the_output_is_explained_first():
-    message = error_of_back(slope=lambda p, i, a, d: 1)
-    assert message.startswith("hid_bias is wrong.") and message.endswith(
-        "All before it is right, so look between\nloss_derivative and the derivative with respect "
-        "to the inputs of the hidden units."
-    )
+@pytest.mark.parametrize(
+    "old, new, rows",
+    [
+        ("d.sum(axis=0)", f"{FIRST_POSITION}.sum(axis=0)", [FIRST_WRONG]),
+        ("d.T @ S", f"{FIRST_POSITION}.T @ S", 7 * [FIRST_WRONG]),
+        (
+            "h.T @ E",
+            "(h * (np.arange(h.shape[1]) > 1)).T @ E",
+            2 * ["xxxx xxxx xxxx"] + 5 * [".... .... ...."],
+        ),
+    ],
+)
+def test_map_shows_positions_and_units(old, new, rows):
+    assert [signs for _, signs in map_of("back_propagate", old, new)] == rows
 
 
 LOST = "The model has no {}. Run its cell, and again after that of `class Model`."
@@ -412,22 +408,23 @@ def test_verdict_on_results_at_both_sizes(small, full, capsys):
         assert is_remarked == (small == "fails")
 
 
-@pytest.mark.parametrize("name", ["derivative_in_loops", "back_by_words", "back_window_by_window"])
-def test_a_loop_is_a_remark_with_its_line(name, capsys):
-    function = {f.__name__: f for f in LOSS_DERIVATIVE + BACK_PROPAGATE}[name]
-    method = "compute_loss_derivative" if function in LOSS_DERIVATIVE else "back_propagate"
-    check(subclass(**{method: function}))
-    number, source = re.findall(
-        r"Remark: line (\d+) has a loop:\n    (.*)", capsys.readouterr().out
-    )[0]
-    loop = {
-        "derivative_in_loops": "for i in range(B):",
-        "back_by_words": "lambda e: np.array([e[i == word].sum(axis=0) for word in range(len(self.",
-        "back_window_by_window": "for row in range(len(i)):",
-    }
-    assert source.startswith(loop[name])
-    lines = Path(function.__code__.co_filename).read_text().splitlines()
-    assert lines[int(number) - 1].strip() == source
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for n in range(i.shape[1]): np.add.at(word_embedding, i[:, n], e[:, n])",
+        "while not word_embedding.any(): np.add.at(word_embedding, i, e)",
+        "word_embedding = np.array([e[i == k].sum(axis=0) for k in range(len(self.vocab))])",
+        "for row in range(len(i)):",
+    ],
+)
+def test_a_loop_is_a_remark_with_its_line(loop, capsys):
+    function = back_window_by_window
+    if "row" not in loop:
+        function = replaced(Model.back_propagate, "np.add.at(word_embedding, i, e)", loop)
+    check(subclass(back_propagate=function))
+    remark = re.search(r"Remark: line (\d+) has a loop:\n    (.*)", capsys.readouterr().out)
+    line = linecache.getline(function.__code__.co_filename, int(remark[1]))
+    assert line.strip() == remark[2] == loop
 
 
 def test_no_loop_no_remark(capsys):
@@ -440,20 +437,20 @@ def test_no_loop_no_remark(capsys):
 
 
 def test_a_function_that_fails_at_its_first_call_alone():
-    calls, wrong = [], glove_with(lambda E, U, T: {0: E @ E @ T})
+    calls, wrong = [], replaced(grad_GLoVe, "2 * E @ T", "E @ E @ T")
     message = error_of_glove(lambda *a: wrong(*a) if calls else calls.append(a))
     assert message.startswith("grad_W is wrong.\nEntry")
 
 
 def test_a_loss_that_is_not_finite_passes_nothing():
-    assert "The loss is not finite, so grad_W" in error_of_glove(GLOVE[1], lambda *_: np.nan)
+    assert "The loss is not finite, so grad_W" in error_of_glove(grad_GLoVe, lambda *_: np.nan)
 
 
 def test_a_remark_that_is_true_of_both_models_is_made_once(capsys):
-    def grad_GLoVe(W, *others):
-        return GLOVE[1](W.reshape(251, 16), *others)
+    def at_one_size(W, *others):
+        return grad_GLoVe(W.reshape(251, 16), *others)
 
-    checking.check_GLoVe_gradients(loss_GLoVe, grad_GLoVe)
+    checking.check_GLoVe_gradients(loss_GLoVe, at_one_size)
     assert capsys.readouterr().out.count("Remark: right at these sizes only.") == 1
 
 
@@ -539,17 +536,3 @@ def test_what_exists_is_printed_before_it_is_said_what_is_missing(capsys):
     message = error_of(subclass(compute_loss_derivative=not_written), checking.print_gradients)
     assert message.startswith("compute_loss_derivative is not written yet")
     assert capsys.readouterr().out == ""
-
-
-# The notebook
-
-
-def test_right_code_of_the_notebook_gets_no_remark(notebook, capsys):
-    check_batches(vars(notebook), checking.load_partially_trained("partially_trained.pk"), 1)
-    checking.check_GLoVe_gradients(notebook.loss_GLoVe, notebook.grad_GLoVe)
-    output = capsys.readouterr().out
-    assert output.count("right\n") == 12 and "Remark" not in output
-
-
-def test_checks_pass_on_the_notebook_at_small_sizes(small):
-    checking.check_gradients(small.model, small.inputs, small.mask)

@@ -1,11 +1,9 @@
 """The loading of data files: of every kind that is in use, and of broken ones in one table."""
 
-import io
 import os
 import pickle
 import re
 from pathlib import Path
-from types import FunctionType
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ import checking
 
 WORDS = ["[MASK]", "the", "cat", "sat", ".", "né"]
 SPLITS = ("train", "valid", "test")
+pytestmark = pytest.mark.filterwarnings("ignore:numpy.core:DeprecationWarning")  # old pickles
 COURSE = os.environ.get("HW1_COURSE_FILES")
 
 
@@ -33,29 +32,16 @@ def small_parameters(dtype=np.float64, **changes):
     return {name: value for name, value in parameters.items() if value is not None}
 
 
-class OldNumPyPickler(pickle._Pickler):
-    """Writes the module names that NumPy had before version 2."""
-
-    def save_global(self, obj, name=None):
-        module = getattr(obj, "__module__", "") or ""
-        if not module.startswith("numpy._core"):
-            return super().save_global(obj, name)
-        module, name = module.replace("numpy._core", "numpy.core"), name or obj.__qualname__
-        if self.proto >= 4:
-            self.save(module)
-            self.save(name)
-            self.write(pickle.STACK_GLOBAL)
-        else:
-            self.write(pickle.GLOBAL + f"{module}\n{name}\n".encode())
-        self.memoize(obj)
-
-    dispatch = pickle._Pickler.dispatch | {FunctionType: save_global}
-
-
 def old_dumps(value, protocol):
-    file = io.BytesIO()
-    OldNumPyPickler(file, protocol).dump(value)
-    return file.getvalue()
+    """A pickle with the names of modules that NumPy had before version 2."""
+    called = [np.zeros(1).__reduce_ex__(n)[0] for n in (2, 5)] + [np.float64().__reduce__()[0]]
+    with pytest.MonkeyPatch.context() as patch:
+        for function in called:
+            old = function.__module__.replace("numpy._core", "numpy.core")
+            patch.setattr(function, "__module__", old)
+        content = pickle.dumps(value, protocol)
+    assert b"numpy._core" not in content
+    return content
 
 
 @pytest.fixture

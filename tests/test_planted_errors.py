@@ -4,24 +4,57 @@ A sentence about "Your values" that is wrong is worse than none: it has to be th
 planted mistake, or absent.
 """
 
+import functools
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
-from planted_errors import FUNCTIONS, GLOBALS, PLANTED
+from planted_errors import GLOBALS, PLANTED, RIGHT
 from right_implementations import (
     BACK_PROPAGATE,
     GLOVE,
     LOSS_DERIVATIVE,
     Model,
+    Params,
     loss_GLoVe,
     random_problem,
 )
 
 import checking
+from tools.common import DATA, PARTIALLY_TRAINED
 
 SEEDS = range(10)
-IDS = [f"{planted.target}: {planted.name}" for planted in PLANTED]
+COURSE = os.environ.get("HW1_COURSE_FILES")
+IMPLEMENTATIONS = [
+    pytest.param(target, function, id=function.__qualname__)
+    for target, functions in zip(RIGHT, (GLOVE, LOSS_DERIVATIVE, BACK_PROPAGATE))
+    for function in functions
+]
+right_implementations = functools.partial(pytest.mark.parametrize, "target, function")
+planted_errors = functools.partial(
+    pytest.mark.parametrize, "planted", ids=lambda planted: f"{planted.target}: {planted.name}"
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def shared_finite_differences():
+    """Take each finite difference once: none depends on the functions that are checked.
+
+    One is the same as another if point, direction and the value of the function there are.
+    """
+    taken, derivative_along = {}, checking.derivative_along
+
+    def shared(function, point, direction):
+        key = point.tobytes(), direction.tobytes(), function(point + direction)
+        if key not in taken:
+            taken[key] = derivative_along(function, point, direction)
+        return taken[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checking, "derivative_along", shared)
+        yield
 
 
 def fill_globals(model, inputs, mask):
@@ -33,8 +66,12 @@ def fill_globals(model, inputs, mask):
     GLOBALS["derivative"] = Model.compute_loss_derivative(model, y, targets, m)
 
 
-def check(target, model, inputs, mask):
-    """Check one of the two methods alone."""
+def check(target, function, problem):
+    """Check one function alone; problem: as `random_problem` returns it."""
+    if target == "grad_GLoVe":
+        return checking.check_GLoVe_gradients(loss_GLoVe, function, vocab_size=60)
+    params, vocab, inputs, mask = problem
+    model = type("ChangedModel", (Model,), {target: function})(params, vocab)
     if target == "compute_loss_derivative":
         return checking.check_loss_derivative(model, inputs, mask)
     problems = checking.network_problems(model, inputs, mask)
@@ -43,73 +80,67 @@ def check(target, model, inputs, mask):
     checking.judge([model.back_propagate], {target: problems})
 
 
-def message_of(planted, seed, monkeypatch):
-    """The message with which the checker refuses."""
+def assert_caught(planted, seed, monkeypatch):
     monkeypatch.setattr(checking, "SEED", seed)
+    params, vocab, inputs, mask = random_problem(seed, **planted.sizes)
+    fill_globals(Model(params, vocab), inputs, mask)
     with (
         np.errstate(all="ignore"),  # what warns is the planted code
         pytest.raises(checking.GradientCheckError) as caught,
     ):
-        if planted.target == "grad_GLoVe":
-            checking.check_GLoVe_gradients(loss_GLoVe, planted.make())
-        else:
-            params, vocab, inputs, mask = random_problem(seed, **planted.sizes)
-            model = planted.model_class()(params, vocab)
-            fill_globals(model, inputs, mask)
-            check(planted.target, model, inputs, mask)
-    return str(caught.value)
-
-
-def assert_caught(planted, seed, monkeypatch):
-    message = message_of(planted, seed, monkeypatch)
+        check(planted.target, planted.make(), (params, vocab, inputs, mask))
+    message = str(caught.value)
     if planted.says is None:
         assert "Your values" not in message
     else:
-        assert re.search(planted.says, message), message
+        assert re.search(planted.says, message, re.DOTALL), f"seed {seed}:\n{message}"
 
 
 def test_names_and_numbers():
-    assert len(set(IDS)) == len(IDS) >= 180
-    assert {planted.target for planted in PLANTED} == set(FUNCTIONS)
-    assert len(GLOVE) + len(LOSS_DERIVATIVE) + len(BACK_PROPAGATE) >= 20
+    names = {(planted.target, planted.name) for planted in PLANTED}
+    assert len(names) == len(PLANTED) >= 180 and len(IMPLEMENTATIONS) >= 100
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=IDS)
+@planted_errors(PLANTED)
 def test_planted_error_is_caught_and_explained(planted, monkeypatch):
     assert_caught(planted, SEEDS[0], monkeypatch)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS[1:])
-@pytest.mark.parametrize("planted", PLANTED, ids=IDS)
-def test_planted_error_is_caught_and_explained_in_ten_of_ten(planted, seed, monkeypatch):
-    assert_caught(planted, seed, monkeypatch)
+@planted_errors(PLANTED)
+def test_planted_error_is_caught_and_explained_in_ten_of_ten(planted, monkeypatch):
+    for seed in SEEDS[1:]:
+        assert_caught(planted, seed, monkeypatch)
 
 
-QUICK_AND_SLOW = [
-    pytest.param(seed, marks=[] if seed < 1 else pytest.mark.slow, id=str(seed)) for seed in SEEDS
-]
+@right_implementations(IMPLEMENTATIONS)
+def test_right_implementation_passes(target, function):
+    check(target, function, random_problem(0))
 
 
-@pytest.mark.parametrize("seed", QUICK_AND_SLOW)
-@pytest.mark.parametrize("grad_GLoVe", GLOVE, ids=lambda function: function.__name__)
-def test_right_grad_GLoVe_passes(grad_GLoVe, seed, monkeypatch):
-    monkeypatch.setattr(checking, "SEED", seed)
-    checking.check_GLoVe_gradients(loss_GLoVe, grad_GLoVe, vocab_size=60)
+@pytest.mark.slow
+@right_implementations(IMPLEMENTATIONS)
+def test_right_implementation_passes_in_ten_of_ten(target, function, monkeypatch):
+    for seed in SEEDS[1:]:
+        monkeypatch.setattr(checking, "SEED", seed)
+        check(target, function, random_problem(seed))
 
 
-METHODS = [("compute_loss_derivative", function) for function in LOSS_DERIVATIVE]
-METHODS += [("back_propagate", function) for function in BACK_PROPAGATE]
-METHOD_IDS = [function.__name__ for _, function in METHODS]
-
-
-@pytest.mark.parametrize("seed", QUICK_AND_SLOW)
-@pytest.mark.parametrize("target, function", METHODS, ids=METHOD_IDS)
-def test_right_method_passes(target, function, seed, monkeypatch):
-    monkeypatch.setattr(checking, "SEED", seed)
-    params, vocab, inputs, mask = random_problem(seed)
-    model = type("RightModel", (Model,), {target: function})(params, vocab)
-    check(target, model, inputs, mask)
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [1, 20, 100, 1000])
+@pytest.mark.parametrize("of_course", [False, True])
+def test_right_implementations_pass_at_trained_parameters(factor, of_course):
+    """Ours and the course's, also with one embedding so large that hidden units saturate."""
+    if of_course and not COURSE:
+        pytest.skip("HW1_COURSE_FILES is not set")
+    folder = Path(COURSE) if of_course else DATA.parent
+    data = checking.load_data(folder / DATA.name)
+    arrays = checking.load_partially_trained(folder / PARTIALLY_TRAINED.name)
+    vocab, inputs = arrays.pop("vocab"), data["train_inputs"][:4]
+    arrays["word_embedding_weights"][1] *= factor  # of the most frequent word
+    problem = Params(**arrays), vocab, inputs, np.eye(4, dtype=int)
+    for target, function in [case.values for case in IMPLEMENTATIONS[len(GLOVE) :]]:
+        check(target, function, problem)
 
 
 def printed(model_class, problem, capsys):
@@ -123,11 +154,7 @@ def printed(model_class, problem, capsys):
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "planted",
-    [p for p in PLANTED if p.shows and p.target != "grad_GLoVe"],
-    ids=lambda planted: f"{planted.target}: {planted.name}",
-)
+@planted_errors([p for p in PLANTED if p.shows and p.target != "grad_GLoVe"])
 def test_mistake_changes_a_printed_line(planted, capsys):
     """That of the mistake itself: back_propagate, which may not be written, need not show it."""
     problem, wrong = random_problem(0, **planted.sizes), planted.model_class()
@@ -137,7 +164,7 @@ def test_mistake_changes_a_printed_line(planted, capsys):
     assert printed(wrong, problem, capsys) != printed(right, problem, capsys)
 
 
-@pytest.mark.parametrize("target, function", METHODS, ids=METHOD_IDS)
+@right_implementations(IMPLEMENTATIONS[len(GLOVE) :])
 def test_right_implementations_print_the_same(target, function, capsys):
     problem = random_problem(0)
     right = printed(Model, problem, capsys)

@@ -5,7 +5,7 @@ import json
 
 import nbformat
 import pytest
-from nbformat.v4 import new_markdown_cell, new_output
+from nbformat.v4 import new_markdown_cell, new_output, new_raw_cell
 
 from tools.common import NOTEBOOK
 from tools.notebook import (
@@ -46,20 +46,8 @@ def handed_out(reference):
     return notebook
 
 
-def text_of(notebook, number, provided):
-    return [cell.source for cell in answers(notebook, provided)[number]]
-
-
 def index_of(notebook, identifier):
     return next(i for i, cell in enumerate(notebook.cells) if grade_id(cell) == identifier)
-
-
-def heading_of(notebook, number):
-    return next(
-        i
-        for i, cell in enumerate(notebook.cells)
-        if cell.cell_type == "markdown" and cell.source.lstrip("# ").startswith(number + " ")
-    )
 
 
 def test_what_is_handed_out_is_no_answer(handed_out, provided):
@@ -73,58 +61,51 @@ def test_the_reference_answers_every_written_question(reference, provided):
         assert len("".join(cell.source for cell in cells)) > 100, number
 
 
-def in_its_cell(notebook, text):
-    notebook.cells[index_of(notebook, "q2_1_4")].source = text
+def in_the_cell_of_the_question(cells, place, text):
+    titles = [cell for cell in cells[:place] if cell.cell_type == "markdown"]
+    next(c for c in titles if c.source.startswith("### 2.1.4 ")).source += f"\n\n{text}"
 
 
-def after_the_placeholder(notebook, text):
-    notebook.cells[index_of(notebook, "q2_1_4")].source = f"{PLACEHOLDER}\n\n{text}"
+def below_a_heading_of_its_own(cells, place, text):
+    cells[place + 1 : place + 1] = map(new_markdown_cell, ["## My answer", text])
 
 
-def in_the_cell_of_the_question(notebook, text):
-    notebook.cells[heading_of(notebook, "2.1.4")].source += f"\n\n{text}"
-
-
-def in_a_new_cell_below_the_plots(notebook, text):
-    notebook.cells.insert(index_of(notebook, "q2_1_4") - 1, new_markdown_cell(text))
-
-
-def below_a_heading_of_its_own(notebook, text):
-    place = index_of(notebook, "q2_1_4") + 1
-    notebook.cells.insert(place, new_markdown_cell("## My answer"))
-    notebook.cells.insert(place + 1, new_markdown_cell(text))
-
-
-def in_a_raw_cell(notebook, text):
-    notebook.cells.insert(index_of(notebook, "q2_1_4"), nbformat.v4.new_raw_cell(text))
-
-
-def without_any_ids(notebook, text):
-    in_its_cell(notebook, text)
-    for cell in notebook.cells:
+def without_any_ids(cells, place, text):
+    cells[place].source = text
+    for cell in cells:
         cell.pop("id", None)
         cell.metadata = nbformat.from_dict({})
 
 
-WAYS = [
-    in_its_cell,
-    after_the_placeholder,
-    in_the_cell_of_the_question,
-    in_a_new_cell_below_the_plots,
-    below_a_heading_of_its_own,
-    in_a_raw_cell,
-    without_any_ids,
-]
+WAYS = {
+    "in its cell": lambda cells, place, text: cells[place].update(source=text),
+    "after the placeholder": lambda cells, place, text: cells[place].update(
+        source=f"{PLACEHOLDER}\n\n{text}"
+    ),
+    "in a new cell below the plots": lambda cells, place, text: cells.insert(
+        place - 1, new_markdown_cell(text)
+    ),
+    "merged with the next title": lambda cells, place, text: cells[place].update(
+        source=f"{text}\n\n## 2.2 A masked language model"
+    ),
+    "at the end of the notebook": lambda cells, place, text: cells.append(
+        new_markdown_cell(f"### 2.1.4 The dimension\n\n{text}")
+    ),
+    "in a raw cell": lambda cells, place, text: cells.insert(place, new_raw_cell(text)),
+    "in the cell of the question": in_the_cell_of_the_question,
+    "below a heading of its own": below_a_heading_of_its_own,
+    "without any ids": without_any_ids,
+}
 
 
-@pytest.mark.parametrize("write", WAYS, ids=lambda write: write.__name__)
+@pytest.mark.parametrize("write", WAYS.values(), ids=WAYS)
 def test_an_answer_is_found_wherever_it_stands(handed_out, provided, write):
-    write(handed_out, "The best d is 86,\nsince the losses say so.")
-    found = "\n".join(text_of(handed_out, "2.1.4", provided))
-    assert found.endswith("The best d is 86,\nsince the losses say so.")
-    assert PLACEHOLDER not in found
-    others = [cells for number, cells in answers(handed_out, provided).items() if number != "2.1.4"]
-    assert not any(others)
+    answer = "The best d is 86,\nsince the losses say so."
+    write(handed_out.cells, index_of(handed_out, "q2_1_4"), answer)
+    found = answers(handed_out, provided)
+    text = "\n".join(cell.source for cell in found.pop("2.1.4"))
+    assert text.endswith(answer) and PLACEHOLDER not in text
+    assert not any(found.values())
 
 
 def test_an_answer_keeps_its_attachments(handed_out, provided):
@@ -172,23 +153,29 @@ def test_a_run_that_fails_names_its_cell(tmp_path, monkeypatch, source, reason):
         run(nbformat.v4.new_notebook(cells=cells), tmp_path)
 
 
-def test_cells_with_parts_of_other_types_are_completed(tmp_path):
+def test_parts_of_a_cell_have_their_types_whatever_a_file_holds(tmp_path):
+    attachments = {"a": {"image/png": ["QUJD", "REVG"]}, "b": {"image/png": [1]}, "c": [[]]}
+    outputs = [
+        *(3, {"output_type": "stream"}, {"output_type": "stream", "text": ["b", "c"]}),
+        *({"output_type": "display_data", "data": 3}, {"output_type": "error"}),
+    ]
     cells = [
-        {
-            "cell_type": "code",
-            "source": ["a = 1\n", "b"],
-            "outputs": [3, {"output_type": "stream"}],
-        },
-        {"cell_type": "code"},
-        {"cell_type": "markdown", "source": None, "metadata": []},
-        {"source": "no type"},
+        {"cell_type": "markdown", "source": None, "metadata": [], "attachments": attachments},
+        {"cell_type": "code", "source": ["a = 1\n", "b"], "outputs": outputs},
+        {"cell_type": "code", "execution_count": "[" * 9},
+        {"source": "no type", "outputs": 1, "metadata": {"nbgrader": 3}},
     ]
     path = tmp_path / "odd.ipynb"
     path.write_text(json.dumps({"nbformat": 4, "cells": cells}))
     notebook = read_notebook(path)
-    assert [cell.source for cell in notebook.cells] == ["a = 1\nb", "", "", "no type"]
-    assert [printed(cell) for cell in notebook.cells[:2]] == ["", ""]
+    assert [cell.source for cell in notebook.cells] == ["", "a = 1\nb", "", "no type"]
+    assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "code", "raw"]
+    assert [printed(cell) for cell in notebook.cells[1:3]] == ["bc", ""]
     assert [grade_id(cell) for cell in notebook.cells] == [""] * 4
+    text, code, empty, _ = notebook.cells
+    images = {"a": {"image/png": "QUJDREVG"}, "b": {"image/png": ""}, "c": {}}
+    assert text.attachments == images and code.outputs[2].data == {}
+    assert empty.outputs == [] and empty.execution_count is None
 
 
 def test_a_byte_order_mark_is_no_hindrance(tmp_path, reference):
@@ -224,16 +211,3 @@ def test_definitions_that_fail_are_named(tmp_path):
     nbformat.write(notebook, path)
     with pytest.raises(NotebookError, match="has no Params or no Model"):
         load_definitions({"vocab": ["[MASK]"]}, path)
-
-
-def test_parts_of_a_cell_have_their_types_whatever_a_file_holds(tmp_path):
-    attachments = {"a": {"image/png": ["QUJD", "REVG"]}, "b": {"image/png": [1]}, "c": [[]]}
-    cells = [
-        {"cell_type": "markdown", "source": "An answer", "attachments": attachments},
-        {"cell_type": "code", "source": "1", "execution_count": "[" * 9, "outputs": [3]},
-    ]
-    path = tmp_path / "notebook.ipynb"
-    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
-    text, code = read_notebook(path).cells
-    assert text.attachments == {"a": {"image/png": "QUJDREVG"}, "b": {}, "c": {}}
-    assert code.execution_count is None and code.outputs == []

@@ -464,11 +464,12 @@ def test_marks_add_up():
 
 def test_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "make_figures", lambda: None)
+    monkeypatch.setattr(command, "make_pdf", lambda name, paper: f"{name} {paper}".encode())
     monkeypatch.setattr(sys, "argv", ["written", "-o", str(tmp_path)])
     command.main()
     files = [tmp_path / f"{name}.pdf" for name in command.TITLES]
     assert capsys.readouterr().out.split() == list(map(str, files))
-    assert all(file.read_bytes().startswith(b"%PDF") for file in files)
+    assert [file.read_bytes() for file in files] == [b"problems a4", b"solutions a4"]
     monkeypatch.setattr(sys, "argv", ["written", "-o", str(tmp_path / "nowhere")])
     with pytest.raises(SystemExit):
         command.main()

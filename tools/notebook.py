@@ -21,6 +21,8 @@ CELL_TIMEOUT = 3 * 3600  # seconds; with 4,000 words the GLoVe sweep takes an ho
 LARGEST = 100 * 2**20  # bytes of a notebook that is read
 PLACEHOLDER = "YOUR ANSWER HERE"
 HANDED_OUT = ROOT / "tools" / "handed_out.ipynb"  # in the students' zip
+NUMBERS = {n for q in QUESTIONS for n in (q.number, q.number.rpartition(".")[0])}  # of sections
+TITLE = re.compile(r"^(?= {0,3}#{1,6} *(\d+\.\d+(?:\.\d+)?)(?![.\d]))", re.MULTILINE)
 # The name of a submitted notebook. A browser may add " (1)" to it, a course system more.
 SUBMITTED_NAME = re.compile(r"hw1_code_(?P<uni>.+)\.ipynb")
 PLACEHOLDER_UNIS = {"uni", "youruni", "<uni>", "<your_uni>"}
@@ -90,41 +92,42 @@ def parse_notebook(content, name):
 def complete_cell(cell):
     """Give a cell, in place, parts of the types that they should have, whatever they were.
 
-    Sources are str, metadata and attachments dicts, outputs lists of dicts. A cell without
-    attachments has none.
+    Its source and all text in its outputs are str, its metadata and attachments dicts, its outputs
+    a list of dicts. A cell without attachments has none.
     """
     cell.setdefault("cell_type", "raw")
-    source = cell.get("source")
-    cell.source = "".join(source) if isinstance(source, (str, list)) else ""
+    cell.source = joined(cell.get("source"))
     if not isinstance(cell.get("metadata"), dict):
         cell.metadata = Node()
-    attachments = cell.pop("attachments", None)
-    if cell.cell_type == "markdown" and attachments and isinstance(attachments, dict):
-        cell.attachments = {name: images_in(kinds) for name, kinds in attachments.items()}
     if not isinstance(cell.metadata.get("nbgrader"), dict):
         cell.metadata.pop("nbgrader", None)
+    attachments = cell.pop("attachments", None)
+    if cell.cell_type == "markdown" and attachments and isinstance(attachments, dict):
+        cell.attachments = {name: bundle(kinds) for name, kinds in attachments.items()}
+    outputs = cell.pop("outputs", None)
     if cell.cell_type != "code":
-        cell.pop("outputs", None)
         return
     if type(cell.get("execution_count")) is not int:
         cell.execution_count = None
-    outputs = cell.get("outputs")
     outputs = outputs if isinstance(outputs, list) else []
     cell.outputs = [output for output in outputs if isinstance(output, dict)]
     for output in cell.outputs:
-        if output.get("output_type") in ("display_data", "execute_result"):
-            if not isinstance(output.get("data"), dict):
-                output.data = Node()
+        if output.get("output_type") == "stream":
+            output.text = joined(output.get("text"))
+        elif output.get("output_type") != "error":
+            output.data = bundle(output.get("data"))
 
 
-def images_in(kinds):
-    """The images in an attachment, str in base64 by their kind, whatever else it may hold."""
-    found = {}
-    for kind, data in kinds.items() if isinstance(kinds, dict) else ():
-        lines = data if isinstance(data, list) else [data]
-        if kind.startswith("image/") and all(isinstance(line, str) for line in lines):
-            found[kind] = "".join(lines)
-    return found
+def joined(text):
+    """The str that a notebook holds, whole or as a list of lines; "" if it holds none."""
+    lines = text if isinstance(text, list) else [text]
+    return "".join(line for line in lines if isinstance(line, str))
+
+
+def bundle(kinds):
+    """A dict from MIME types to contents, str but for JSON, whatever else it was."""
+    kinds = kinds if isinstance(kinds, dict) else {}
+    return Node({k: v if k.endswith("json") else joined(v) for k, v in kinds.items()})
 
 
 # Cells
@@ -151,23 +154,42 @@ def place_of(number, cell):
     return f"cell {number if count is None else [count]} ({shown})"
 
 
-def provided_lines(notebook=None):
+def handed_out():
+    """Node of the notebook that students were given; of the reference, where there is no other."""
+    return read_notebook(HANDED_OUT if HANDED_OUT.is_file() else NOTEBOOK)
+
+
+def provided_lines(notebook):
     """Set of the lines of text and code, without outer spaces, that students were handed out.
 
-    notebook: node of the reference notebook or of the students'; None: the one of this folder.
+    notebook: node of the reference notebook or of the students'.
     """
-    if notebook is None:
-        notebook = read_notebook(HANDED_OUT if HANDED_OUT.is_file() else NOTEBOOK)
     given = [c for c in notebook.cells if not c.metadata.get("nbgrader", {}).get("solution")]
     return {PLACEHOLDER, *(line.strip() for c in given for line in c.source.splitlines())}
 
 
-def section_of(cell, section):
-    """The question whose section a text cell begins or, if it begins none, `section`."""
-    for question in QUESTIONS:
-        if re.match(rf"#+ *{re.escape(question.number)}(?![.\d])", cell.source.strip()):
-            return question
-    return None if re.match(r"#+ *\d+\.\d", cell.source.strip()) else section
+def sections(notebook):
+    """All cells with their places and sections: triples (place, number, cell).
+
+    A section begins with a title that has the number of a question or of a group of questions; a
+    text cell in which one begins comes in parts. A cell with the nbgrader name of a question
+    belongs to it wherever it stands, and begins it where its title is gone.
+
+    place: how messages name the cell. number: that of the section, "" before the first.
+    """
+    named = {question.grade_id: question.number for question in QUESTIONS}
+    section, begun = "", {""}
+    for index, cell in enumerate(notebook.cells, start=1):
+        numbers = {0: named.get(grade_id(cell), section)}  # by where the part begins
+        if cell.cell_type == "markdown":
+            titles = TITLE.finditer(cell.source)
+            numbers |= {title.start(): title[1] for title in titles if title[1] in NUMBERS}
+        for (start, number), end in zip(numbers.items(), [*numbers, None][1:]):
+            if start or number not in begun:
+                section = number
+            begun.add(number)
+            part = Node({**cell, "source": cell.source[start:end]})
+            yield place_of(index, part), number, part
 
 
 def answers(notebook, provided):
@@ -179,22 +201,17 @@ def answers(notebook, provided):
 
     provided: as `provided_lines` returns it.
     """
-    written = {question.grade_id: question for question in QUESTIONS if question.is_written}
-    found = {question.number: [] for question in written.values()}
-    section = None
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
+    found = {question.number: [] for question in QUESTIONS if question.is_written}
+    for _, number, cell in sections(notebook):
+        if cell.cell_type == "code" or number not in found:
             continue
-        section = section_of(cell, section)
-        question = written.get(grade_id(cell), section)
         lines = cell.source.splitlines()
         # Signs without words, "$$" above all, stand in everybody's text.
         if any(line.strip() in provided and re.search(r"\w{3}", line) for line in lines):
             lines = [line for line in lines if not line.strip() or line.strip() not in provided]
         text = "\n".join(lines).strip()
-        if text and question is not None and question.is_written:
-            own = Node({**cell, "source": text})
-            found[question.number].append(own)
+        if text:
+            found[number].append(Node({**cell, "source": text}))
     return found
 
 
@@ -204,25 +221,18 @@ def answers(notebook, provided):
 def pictures(notebook):
     """Data URLs of the plots in the sections of the written questions, by question's number."""
     found = {question.number: [] for question in QUESTIONS if question.is_written}
-    section = None
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            section = section_of(cell, section)
-        elif section is not None and section.is_written:
-            for output in cell.outputs:
-                png = output.get("data", {}).get("image/png")
-                png = "".join(png) if isinstance(png, list) else png
-                if isinstance(png, str):
-                    encoded = "".join(png.split())
-                    found[section.number].append(f"data:image/png;base64,{encoded}")
+    for _, number, cell in sections(notebook):
+        for output in cell.get("outputs", []) if number in found else []:
+            if png := output.get("data", {}).get("image/png"):
+                encoded = "".join(png.split())
+                found[number].append(f"data:image/png;base64,{encoded}")
     return found
 
 
 def printed(cell):
     """Text that a code cell has printed."""
-    texts = (output.get("text", "") for output in cell.outputs)
-    joined = "".join("".join(map(str, text)) for text in texts if isinstance(text, (str, list)))
-    return ANSI.sub("", joined)
+    texts = [output.text for output in cell.outputs if output.get("output_type") == "stream"]
+    return ANSI.sub("", "".join(texts))
 
 
 def printed_gradients(text):

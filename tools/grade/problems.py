@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checking import PARAMETERS
+from checking import PARAMETERS, parameter_shapes
 
 FUNCTIONS = {  # and the tensors that they return
     "grad_GLoVe": ("grad_W", "grad_W_tilde", "grad_b", "grad_b_tilde"),
@@ -68,26 +68,19 @@ def arguments_of(function, problem, namespace):
 
 def network_arguments(function, problem, vocab, namespace, random):
     """A model with random parameters, and what training gives the function for a masked batch."""
-    V, N, D, H, B = len(vocab), problem.N, problem.D, problem.H, problem.B
-    params = namespace["Params"](
-        word_embedding_weights=random.randn(V, D),
-        embed_to_hid_weights=random.randn(H, N * D) / np.sqrt(N * D),
-        hid_bias=random.randn(H),
-        hid_to_output_weights=random.randn(N * V, H) / np.sqrt(H),
-        output_bias=random.randn(N * V),
-    )
-    model = namespace["Model"](params, vocab)
+    V, N, B = len(vocab), problem.N, problem.B
+    shapes = parameter_shapes(N, V, problem.D, problem.H)
+    params = {name: random.randn(*shape) / shape[-1] ** 0.5 for name, shape in shapes.items()}
+    model = namespace["Model"](namespace["Params"](**params), vocab)
     words = random.randint(1, V, size=(B, N))
     words[1:3] = words[0]  # repeated words
-    position = np.arange(B) % N  # each is masked in some window
-    mask = np.eye(N, dtype=int)[position]  # (B, N)
+    mask = np.eye(N, dtype=int)[np.arange(B) % N]  # each position is masked in some window
     activations = model.compute_activations(words * (1 - mask))
-    in_chunk = np.repeat(mask, V, axis=1)  # (B, N V), 1 in the chunk of the masked position
-    targets = np.zeros((B, N * V))
-    targets[np.arange(B), position * V + words[np.arange(B), position]] = 1
+    targets = model.indicator_matrix(words * mask)
     if function == "compute_loss_derivative":
         return model, activations.output_layer, targets, mask[:, :, np.newaxis].astype(float)
     # Like the derivative of a loss: 0 where nothing is masked, a sum of 0 in each masked chunk.
+    in_chunk = np.repeat(mask, V, axis=1)  # (B, N V)
     derivative = random.randn(B, N * V) * in_chunk
     derivative -= in_chunk * derivative.sum(axis=1, keepdims=True) / V
     return model, words * (1 - mask), activations, derivative

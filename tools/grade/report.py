@@ -5,17 +5,24 @@ All of it is made from the results that are there, one JSON file a submission in
 
 import base64
 import csv
+import hashlib
+import html
 import io
 import json
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
+from urllib.parse import unquote
 
 import jinja2
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
 from markupsafe import Markup
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from tools.common import NOTEBOOK, write_atomically
-from tools.grade.answers import answer_html
 from tools.grade.judge import automatic, totals
 from tools.grade.submission import JUDGED, file_name, write_text
 from tools.notebook import answers, provided_lines, read_notebook
@@ -24,6 +31,7 @@ from tools.rubric import RUBRIC
 
 TABLE = "results.csv"
 LARGEST_FIELD = 2000  # characters; what is longer, the csv module does not read
+LARGEST_ANSWER = 20_000  # characters without pictures
 PICTURES = "pictures"  # folder beside the pages of answers
 MARKS = {question.number: f"{question.number} [{question.marks}]" for question in QUESTIONS}
 COLUMNS = ("submission", "student", *MARKS.values(), "automatic", "out of", "remarks")
@@ -118,6 +126,65 @@ def write_table(folder, results):
     write_rows(folder / TABLE, [row for _, row in sorted((table | new).items())])
 
 
+# Written answers: Markdown, with formulas as MathML, which browsers show without help. The HTML
+# holds no element of a student's own, and needs no network.
+
+
+def mathml(formula, options):
+    """MathML of a formula, or its source where that cannot be read."""
+    source = re.sub(r"\\(begin|end)\{(aligned|align|split|eqnarray)\*?\}", r"\\\1{align*}", formula)
+    # latex2mathml copies what it does not know, so that the signs of HTML come back escaped.
+    source = source.translate(str.maketrans('<>"', "\ue000\ue001\ue002"))
+    try:
+        made = convert(source.strip(), display="block" if options["display_mode"] else "inline")
+    except Exception:  # its errors have no common class
+        return f"<code>{html.escape(formula)}</code>"
+    return re.sub("[\ue000-\ue002]", lambda m: html.escape('<>"'[ord(m[0]) - 0xE000]), made)
+
+
+def display_mathml(formula):
+    return mathml(formula, {"display_mode": True})
+
+
+markdown = MarkdownIt("js-default")  # refuses HTML and links that run something
+markdown.use(dollarmath_plugin, allow_labels=False, allow_space=False, renderer=mathml)
+markdown.use(amsmath_plugin, renderer=display_mathml)
+
+
+def save_picture(folder, url):
+    """Write the picture of a data URL into a folder; return its address in a page, or "".
+
+    In the pages themselves the pictures of all students would be too much for a browser.
+    """
+    found = re.fullmatch(r"data:image/(png|jpeg|gif|webp);base64,(.*)", url, re.DOTALL)
+    try:
+        picture = base64.b64decode("".join(found[2].split()), validate=True)
+    except (TypeError, ValueError):  # no picture
+        return ""
+    name = f"{hashlib.sha256(picture).hexdigest()[:24]}.{found[1]}"
+    (folder / PICTURES).mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / PICTURES / name, picture)
+    return f"{PICTURES}/{name}"
+
+
+def answer_html(cell, save):
+    """HTML of one cell of an answer. save: makes an address of the data URL of a picture."""
+    pasted = {
+        name: save(f"data:{kind};base64,{data}")
+        for name, kinds in cell.get("attachments", {}).items()
+        for kind, data in kinds.items()
+    }
+    source = cell["source"].encode(errors="replace").decode()
+    source = re.sub(r"attachment:([^\s\"')]+)", lambda m: pasted.get(unquote(m[1]), ""), source)
+    source = re.sub(r"data:image/[\w+;,/=-]*", lambda m: save(m[0]), source)
+    if len(source) > LARGEST_ANSWER:
+        return f"<pre>{html.escape(source[:LARGEST_ANSWER])}</pre><p>(cut here)</p>"
+    try:
+        return markdown.render(source)
+    except Exception:  # what no answer does by chance must not keep the others from being shown
+        return f"<pre>{html.escape(source)}</pre>"
+
+
 # Pages
 
 
@@ -127,42 +194,22 @@ def feedback_page(result):
     return PAGES.get_template("feedback.html").render(result, title=title, totals=totals(result))
 
 
-def save_pictures(result, folder):
-    """Write the plots of a result into a folder; return their names by the number of the question.
-
-    In the pages themselves they would be too many.
-    """
-    names = {}
-    for question, urls in result["pictures"].items():
-        names[question] = []
-        for number, url in enumerate(urls):
-            name = f"{file_name(result['submission'])}-{question}-{number}.png"
-            try:
-                picture = base64.b64decode(url.partition(",")[2], validate=True)
-            except ValueError:  # no picture
-                continue
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / name, picture)
-            names[question].append(name)
-    return names
-
-
-def cells_html(cells):
-    return Markup("".join(map(answer_html, cells)))
-
-
-def written_page(question, reference, results):
+def written_page(question, reference, results, save):
     """HTML for staff about a written question.
 
-    reference: cells of the answer of the reference. results: their pictures are names of files.
+    reference: cells of the answer of the reference. save: as `answer_html` has it.
     """
+
+    def cells_html(cells):
+        return Markup("".join(answer_html(cell, save) for cell in cells))
+
     return PAGES.get_template("written_answers.html").render(
         title=f"{question.number} {question.title}",
         question=question,
         rubric=RUBRIC[question.number],
         reference=reference,
         results=results,
-        pictures=PICTURES,
+        save=save,
         cells_html=cells_html,
         url=lambda path: Path(path).as_uri(),
     )
@@ -176,20 +223,19 @@ def write_report(folder, notebook=NOTEBOOK):
 
     notebook: path of the reference, which has the answers. Returns the results. Raises OSError.
     """
-    folder, results = Path(folder), []
-    place = folder / "written_answers"
-    for path in sorted((folder / JUDGED).glob("*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        name = f"{file_name(result['submission'])}.html"
-        write_text(folder / "feedback" / name, feedback_page(result))
-        result["pictures"] = save_pictures(result, place / PICTURES)
-        results.append(result)
+    folder = Path(folder)
+    results = [json.loads(path.read_bytes()) for path in (folder / JUDGED).glob("*.json")]
     results.sort(key=lambda result: (result["student"], result["submission"]))
     write_table(folder, results)
+    for result in results:
+        name = f"{file_name(result['submission'])}.html"
+        write_text(folder / "feedback" / name, feedback_page(result))
     node = read_notebook(notebook)
     right = answers(node, provided_lines(node))
+    place = folder / "written_answers"
     for question in QUESTIONS:
         if question.is_written:
-            text = written_page(question, right[question.number], results)
+            save = partial(save_picture, place)
+            text = written_page(question, right[question.number], results, save)
             write_text(place / f"{question.number}.html", text)
     return results

@@ -25,6 +25,8 @@ MODULES = (
     *(f"tools/{name}.py" for name in ("common", "notebook", "questions")),
     *(f"tools/grade/{name}.py" for name in ("__init__", "inside", "problems", "statements")),
 )
+LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/fonts")
+PYTHON = ("bin", "lib", "lib64", "pyvenv.cfg")  # in a folder of Python, or a virtual environment
 # What is read of a process: bytes, lines, and bytes of the JSON in all lines but the first, which
 # is sent before anything of a submission is executed.
 LARGEST_OUTPUT, MAX_LINES, LARGEST_HEADER = 64 * 2**20, 100, 2**13
@@ -51,19 +53,17 @@ class SandboxError(RuntimeError):
 
 
 @contextmanager
-def sandbox_folder(files, contents):
-    """A temporary folder with the modules that `inside` needs; it can be read by all users.
+def sandbox_folder(contents):
+    """A temporary folder with the modules that `inside` needs; all users can read it.
 
-    files: by name in the folder, the path of a file. contents: by name, bytes.
+    contents: of more files, bytes by their names.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        modules = {module: ROOT / module for module in MODULES}
-        for target, source in (modules | files).items():
+        modules = {module: (ROOT / module).read_bytes() for module in MODULES}
+        for target, content in (modules | contents).items():
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, folder / target)
-        for target, content in contents.items():
             (folder / target).write_bytes(content)
         compileall.compile_dir(folder, quiet=1)  # once, and not in each process
         yield folder
@@ -105,12 +105,10 @@ def command(sandbox, folder, file_bytes):
         words += ["--unshare-user"]
     if file_bytes:
         words += ["--perms", "1777", "--size", str(2 * file_bytes), "--tmpfs", "/tmp"]
-    libraries = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/fonts")
-    # The folders of Python are made again around what is in them: outside, perhaps only their owner
-    # may enter them.
-    python_folders = dict.fromkeys([Path(sys.base_prefix), Path(sys.prefix)])
-    places = [*map(Path, libraries), *(p for folder in python_folders for p in folder.iterdir())]
-    for place in places:
+    # The folders around these parts are made again: outside, perhaps only their owner may enter
+    # them, and what else is in them (the course, if the environment was made there) stays hidden.
+    parts = [Path(prefix, name) for prefix in (sys.base_prefix, sys.prefix) for name in PYTHON]
+    for place in (*map(Path, LIBRARIES), *parts):
         for parent in reversed(place.parents[:-1]):
             words += ["--perms", "0755", "--dir", str(parent)]
         words += ["--ro-bind-try", str(place), str(place)]
@@ -127,7 +125,7 @@ def choose_sandbox(is_unsafe=False):
     choices += [OTHER_USER] if os.geteuid() == 0 else []
     choices += [NONE] if is_unsafe and os.geteuid() != 0 else []
     problems = [] if bubblewrap() else ["bubblewrap is not installed"]
-    with sandbox_folder({}, {}) as folder, tempfile.TemporaryFile() as nothing:
+    with sandbox_folder({}) as folder, tempfile.TemporaryFile() as nothing:
         for sandbox in choices:
             request = {"task": "judge", "name": "nothing"}
             lines, ending = run(sandbox, folder, nothing, request, JUDGING)

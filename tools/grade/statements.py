@@ -19,19 +19,11 @@ ANYTHING = "*"  # what a star import defines
 UNREADABLE = (SyntaxError, ValueError, MemoryError, RecursionError)  # for Python's own parser
 CHANGES = {"add", "append", "extend", "insert", "setdefault", "update"}  # methods of a table
 CELL_MAGIC = re.compile(r"\A\s*%%.*")
-REMARKABLE = {  # by what a node of a syntax tree is, calls or imports
-    **dict.fromkeys(("For", "While", "ListComp", "SetComp", "DictComp", "GeneratorExp"), "loops"),
-    **{
-        name: f"loops inside {name}"
-        for name in (
-            *("map", "filter", "reduce", "accumulate", "fromiter", "fromfunction", "frompyfunc"),
-            *("vectorize", "apply_along_axis", "apply_over_axes"),
-            *("nditer", "ndenumerate", "ndindex"),
-        )
-    },
-    **{name: f"calls {name}" for name in ("compute_loss", "loss_GLoVe", "evaluate")},
-    # They differentiate by themselves.
-    **{name: f"imports {name}" for name in ("autograd", "jax", "tensorflow", "torch")},
+LOOPS = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+REMARKABLE = {  # names of what loops inside, of the loss, and of what differentiates by itself
+    *("map", "filter", "reduce", "accumulate", "fromiter", "fromfunction", "frompyfunc"),
+    *("vectorize", "apply_along_axis", "apply_over_axes", "nditer", "ndenumerate", "ndindex"),
+    *("compute_loss", "loss_GLoVe", "evaluate", "autograd", "jax", "tensorflow", "torch"),
 }
 
 
@@ -67,6 +59,12 @@ def parse(source):
             raise error from None
 
 
+def written_lines(source):
+    """The lines of a cell that are neither comments nor stubs, without outer spaces."""
+    lines = (line.strip() for line in source.splitlines())
+    return [x for x in lines if x and not x.startswith(("#", "raise NotImplementedError"))]
+
+
 def is_rest(source, before):
     """Whether a cell is the rest of the one before, which somebody has split inside a function."""
     if not source[:1].isspace() or re.search(r"(?m)^\s*(def|class) ", source):
@@ -78,11 +76,8 @@ def is_rest(source, before):
 
 
 def read_statements(cells):
-    """The Statements in cells, and by function what keeps its cell from being parsed.
-
-    Experiments define nothing that a function needs.
-    """
-    blocks, statements, problems = [], [], {}
+    """The Statements in cells, but for experiments, which define nothing that a function needs."""
+    blocks, statements = [], []
     cells = [cell for cell in cells if EXPERIMENT not in cell.metadata.get("tags", [])]
     for number, cell in enumerate(cells, start=1):
         source = cell.source.strip("\n")
@@ -97,12 +92,14 @@ def read_statements(cells):
             trees = parse(source).body
             statements += [statement_of(tree, place, source.splitlines()) for tree in trees]
         except UNREADABLE as error:
-            line = getattr(error, "lineno", None)
-            where = f"{place}, line {line}" if line else place
-            text = f"{type(error).__name__}: {getattr(error, 'msg', error)} ({where})"
-            names = [name for name in FUNCTIONS if re.search(rf"def +{name}\b|\b{name} *=", source)]
-            problems |= dict.fromkeys(names, text)
-    return statements, problems
+            # In place of its statements one that raises the error.
+            text = str(getattr(error, "msg", error))
+            tree = ast.parse(f"raise {type(error).__name__}({text!r})")
+            ast.increment_lineno(tree, (getattr(error, "lineno", None) or 1) - 1)
+            statements.append(statement_of(tree.body[0], place, source.splitlines()))
+            names = re.findall(r"(?:def|class) +(\w+)|(\w+) *=", source)
+            statements[-1].defines.update(*names)
+    return statements
 
 
 def statement_of(tree, place, lines):
@@ -142,23 +139,6 @@ def names_in(code):
 # What a function needs
 
 
-def without_empty_copies(statements, stubs):
-    """The Statements but for unwritten definitions of functions that an earlier one has written.
-
-    stubs: Statements of the cells with the functions, as they were handed out.
-    """
-    handed_out = {ast.unparse(statement.tree) for statement in stubs}
-    kept, written = [], set()
-    for statement in statements:
-        functions = statement.defines & FUNCTIONS.keys()
-        text = ast.unparse(statement.tree) if functions else ""
-        is_empty = text in handed_out or "raise NotImplementedError" in text
-        if not (functions and is_empty and functions <= written):
-            kept.append(statement)
-        written |= set() if is_empty else functions
-    return kept
-
-
 def needed(statements, names):
     """The Statements that define some of the names or what those use, in their order."""
     known, chosen = {*names, ANYTHING}, set()
@@ -177,15 +157,14 @@ def needed(statements, names):
 # What staff may want to look at
 
 
-def names_of(node):
-    """What a node of a syntax tree calls or imports, and else its type."""
-    if isinstance(node, ast.Call):  # f() or x.f()
-        return [getattr(node.func, "id", getattr(node.func, "attr", ""))]
-    if isinstance(node, ast.ImportFrom):
-        return [(node.module or "").partition(".")[0]]
-    if isinstance(node, ast.Import):
-        return [alias.name.partition(".")[0] for alias in node.names]
-    return [type(node).__name__]
+def remarkable(node):
+    """What a node of a syntax tree does that staff may want to look at, or ""."""
+    if isinstance(node, LOOPS):
+        return "loops"
+    # A variable, an attribute, something imported, or the module that it is imported from.
+    names = [str(getattr(node, key, "")) for key in ("id", "attr", "name", "module")]
+    found = [name for name in names if name.partition(".")[0] in REMARKABLE]
+    return f"uses {found[0]}" if found else ""
 
 
 def findings(statements, provided_lines):
@@ -193,13 +172,11 @@ def findings(statements, provided_lines):
 
     statements: what a function needs of the student's. provided_lines: lines that were handed out.
     """
-    found = {}
+    found = {}  # in order, each once
     for statement in statements:
         for node in ast.walk(statement.tree):
             number = getattr(node, "lineno", 0)
             line = "".join(statement.lines[number - 1 : number]).strip()
-            if line and line not in provided_lines:
-                for what in filter(None, map(REMARKABLE.get, names_of(node))):
-                    text = f"{what} in line {number} of {statement.place}: {line[:80]}"
-                    found[text] = None  # once
+            if line and line not in provided_lines and (what := remarkable(node)):
+                found[f"{what} in line {number} of {statement.place}: {line[:80]}"] = None
     return list(found)

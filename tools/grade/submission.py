@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import os
 import pickle
 import re
-import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from tools.grade.sandbox import BUBBLEWRAP, JUDGING, LATER, WHOLE_NOTEBOOK, run,
 from tools.notebook import (
     PLACEHOLDER_UNIS,
     SUBMITTED_NAME,
+    NotebookError,
     grade_id,
     load_definitions,
     printed_gradients,
@@ -34,7 +33,7 @@ CROSS_ENTROPY, GRADIENT = 0.02, 0.01
 SOLUTION = re.compile(r"(?ms)^ *### BEGIN SOLUTION$.*?^ *### END SOLUTION$")
 NOTHING_READ = {
     **{"answers": {}, "pictures": {}, "printed": {}, "final": {}},
-    **{"problems": {}, "findings": {}, "remark": ""},
+    **{"findings": {}, "remark": ""},
 }
 
 
@@ -60,13 +59,15 @@ def files_in(folder):
 
 
 def choose_notebook(path):
-    """The notebook of a submission, None without one, and a remark if there are others."""
+    """The notebook of a submission, None without one, and a remark on how many there are."""
     path = Path(path)
     if not path.is_dir():
         return path, ""
     found = [file for file in files_in(path) if file.suffix.lower() == ".ipynb"]
+    if not found:
+        return None, "no notebook was found"
     named = [file for file in found if SUBMITTED_NAME.search(file.name)]
-    chosen = (named or found or [None])[-1]
+    chosen = (named or found)[-1]
     others = ", ".join(file.name for file in found if file != chosen)
     return chosen, f"{chosen.name} is judged; there are also {others}" if others else ""
 
@@ -99,7 +100,7 @@ class Grader:
 
 
 def handed_out(notebook):
-    """Bytes of the notebook that students get, without outputs: what is no solution, and stubs.
+    """Bytes of the code and text that students get: what is no solution, and stubs.
 
     notebook: node of the reference.
     """
@@ -129,57 +130,55 @@ def make_grader(sandbox, notebook, data, partially_trained, key_lines, cell_seco
         DATA.name: pickle.dumps(few, 4),
         PARTIALLY_TRAINED.name: partially_trained,
     }
-    files = {f"full/{DATA.name}": path} if cell_seconds else {}
+    if cell_seconds:
+        contents[f"full/{DATA.name}"] = Path(path).read_bytes()
     key = printed_gradients("\n".join(key_lines))
     reference = Reference(load_definitions(loaded, notebook), key)
-    with sandbox_folder(files, contents) as folder:
+    with sandbox_folder(contents) as folder:
         yield Grader(sandbox, folder, reference, cell_seconds)
-
-
-def open_file(path):
-    """A file that is open for reading. Raises OSError, also if it is none."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(f"{path}: found no file that can be read")
-    return os.fdopen(descriptor, "rb")
 
 
 def ask(path, grader, limits, **request):
     """Start a process in the sandbox that reads a notebook.
 
-    Returns a dict with what it read, {} if it cannot be read, pairs (header, payload) that it sent
-    afterwards, how it ended, and why the notebook cannot be read, or "".
+    Returns pairs (header, payload) that it sent, and how it ended, "" if well. Raises OSError.
     """
-    with open_file(path) as file:
+    if not path.is_file():
+        raise OSError(f"{path}: found no file that can be read")
+    with path.open("rb") as file:
         request |= {"name": path.name}
-        lines, ending = run(grader.sandbox, grader.folder, file, request, limits)
+        return run(grader.sandbox, grader.folder, file, request, limits)
+
+
+def what_was_read(lines, ending):
+    """The dict in the first line of a process. Raises NotebookError if it read no notebook."""
     first = lines[0][0] if lines else {}
-    failure = first.get("failed") or f"{path.name}: the process that read it {ending}"
-    failure = "" if "read" in first else str(failure)[:600]
-    return first.get("read", {}), lines[1:], ending, failure
+    if "read" not in first:
+        failure = first.get("failed") or f"the process that read it {ending}"
+        raise NotebookError(str(failure)[:600])
+    return first["read"]
 
 
 def run_functions(path, grader):
-    """What is in a notebook, Calls by function, and why the notebook cannot be read, or "".
+    """What is in a notebook, and Calls by function. Raises NotebookError, OSError.
 
     A function that ends its process or does not end costs the others nothing: they are run in
     another process.
     """
     calls = {function: Calls() for function in FUNCTIONS}
-    found, pending, limits, failure = {}, [*FUNCTIONS], JUDGING, ""
-    while pending and not failure:
-        read, lines, ending, failure = ask(path, grader, limits, task="judge", functions=pending)
-        found = found or read
+    found, pending, limits = None, [*FUNCTIONS], JUDGING
+    while pending:
+        lines, ending = ask(path, grader, limits, task="judge", functions=pending)
+        found = found or what_was_read(lines, ending)
         for header, payload in lines:
             if header.get("function") in pending:
                 calls[header["function"]].add(header, payload)
-        done = [function for function in pending if ({"done": function}, b"") in lines]
-        pending = [function for function in pending if function not in done]
-        if pending and not failure and (ending or not done):
-            calls[pending.pop(0)].ending = ending or "ended the Python process (exit code 0)"
+        left = [function for function in pending if not calls[function].is_done]
+        if left and (ending or left == pending):
+            calls[left.pop(0)].ending = ending or "ended the Python process (exit code 0)"
             limits = LATER
-    return NOTHING_READ | found, calls, failure
+        pending = left
+    return found, calls
 
 
 def grade(path, grader):
@@ -189,23 +188,21 @@ def grade(path, grader):
     items and remarks; `answers` and `pictures` are cells and data URLs by the number of a written
     question. `remarks` are for student and staff, `staff` for staff alone.
     """
-    path = Path(path)
-    remarks, staff, found, notebook = [], [], NOTHING_READ, None
-    questions = judge(found, {function: Calls() for function in FUNCTIONS}, grader.reference)
+    path, notebook = Path(path), None
+    found, calls = NOTHING_READ, {function: Calls() for function in FUNCTIONS}
+    questions, remarks, staff = judge(found, calls, grader.reference), [], []
     try:
         notebook, remark = choose_notebook(path)
         remarks.append(remark)
-        if notebook is None:
-            remarks.append("no notebook was found")
-        else:
+        if notebook:
             if not SUBMITTED_NAME.search(notebook.name):
                 remarks.append(f"the file is named {notebook.name}, not hw1_code_<uni>.ipynb")
-            found, calls, failure = run_functions(notebook, grader)
+            found, calls = run_functions(notebook, grader)
             questions = judge(found, calls, grader.reference)
-            remarks += [failure, found["remark"]]
-            if grader.cell_seconds and not failure:
+            remarks.append(found["remark"])
+            if grader.cell_seconds:
                 staff += re_execute(notebook, found, grader)
-    except OSError as error:
+    except (NotebookError, OSError) as error:
         remarks.append(str(error))
     except Exception as error:  # no submission stops the others
         staff.append(f"it could not be judged: look at it ({type(error).__name__}: {error})")
@@ -214,8 +211,7 @@ def grade(path, grader):
     return {
         "submission": path.name,
         "student": name_of(path, notebook),
-        "notebook": str(notebook.relative_to(path.parent)) if notebook else "",
-        "file": str(notebook.resolve()) if notebook else "",
+        "notebook": str(notebook.resolve()) if notebook else "",
         "questions": questions,
         "remarks": [remark for remark in remarks if remark],
         "staff": staff,
@@ -256,12 +252,11 @@ def re_execute(path, found, grader):
 
     Compared is what comes out the same on another processor: printed gradients, cross-entropies.
     """
-    seconds = grader.cell_seconds
-    fresh, _, _, failure = ask(
-        path, grader, WHOLE_NOTEBOOK, task="re_execute", cell_seconds=seconds
-    )
-    if failure:
-        return [f"re-executed: {failure}"]
+    request = {"task": "re_execute", "cell_seconds": grader.cell_seconds}
+    try:
+        fresh = what_was_read(*ask(path, grader, WHOLE_NOTEBOOK, **request))
+    except NotebookError as error:
+        return [f"re-executed: {error}"]
     lines = [f"re-executed, {str(line)[:MAX_TEXT]}" for line in fresh["errors"][:20]]
     for kind, allowed in (("printed", 0.0), ("final", CROSS_ENTROPY)):
         lines += differences(found[kind], fresh[kind], allowed)

@@ -40,16 +40,6 @@ def interpreter(folder=ROOT):
     return Path(sys.executable).name
 
 
-def output_path(notebook, written, output):
-    """Where the PDF goes. Raises HandInError if it is no PDF, SameFileError if it is an input."""
-    path = Path(output) if output else Path(notebook).with_suffix(".pdf")
-    if path.suffix.lower() != ".pdf":
-        raise HandInError(f"{path}: expected a name that ends in .pdf after -o")
-    inputs = [("the notebook", notebook), ("the written part", written)]
-    require_different_files([("-o", path)], inputs)
-    return path
-
-
 def table(parts):
     """Lines of a table: on which pages each part of the PDF is."""
     width = max((len(part.title) for part in parts), default=0)
@@ -74,7 +64,7 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     try:
-        from tools.notebook import NotebookError, read_notebook
+        from tools.notebook import NotebookError, handed_out, provided_lines, read_notebook
         from tools.pdf.missing import misses
         from tools.pdf.typeset import TypesetError, WrittenError, make_pdf, read_written
     except ImportError as error:
@@ -85,20 +75,23 @@ def main():
 
     with clear_exit(NotebookError, WrittenError, TypesetError):
         path = Path(arguments.notebook)
-        output = output_path(path, arguments.written, arguments.output)
+        output = Path(arguments.output or path.with_suffix(".pdf"))
+        if output.suffix.lower() != ".pdf":
+            raise HandInError(f"{output}: expected a name that ends in .pdf after -o")
+        require_different_files([("-o", output)], [("the written part", arguments.written)])
         written = read_written(arguments.written) if arguments.written else None
         notebook = read_notebook(path)
-        found = misses(notebook, path.name)
+        given = handed_out()
+        found = misses(notebook, path.name, given)
         for miss in found:
             print(f"- {miss}", file=sys.stderr)
         if found and not arguments.force:
-            raise NotebookError(
+            raise HandInError(
                 f"{path} is not complete, so no PDF was made. Repair what is listed above, the "
                 "first thing first, and save the notebook; or add --force to hand it in as it is"
             )
-        pdf, parts, warnings = make_pdf(
-            notebook, path, written, paper=arguments.paper, short=arguments.short
-        )
+        provided = provided_lines(given) if arguments.short else frozenset()
+        pdf, parts, warnings = make_pdf(notebook, path, written, arguments.paper, provided)
         write_atomically(output, pdf)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)

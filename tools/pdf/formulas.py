@@ -2,19 +2,20 @@ r"""Formulas: found in Markdown as Jupyter finds them, read by pandoc, and writt
 
     TeX  --pandoc-->  MathML, without macros  --typst_of-->  typst math
 
-Pandoc refuses TeX that it does not know, MathML has few elements, and each of them has its rule in
-`tools.pdf.mathml`. So a formula becomes what was asked for, or is shown as its source with a
-warning. As a guard, its letters, digits and columns are counted at both ends (`same_symbols`).
+Pandoc refuses TeX that it does not know, and MathML has few elements, each of which has its rule
+here. So a formula becomes what was asked for, or is shown as its source with a warning. As a guard,
+its letters, digits and columns are counted at both ends (`same_symbols`).
 """
 
 import re
 import unicodedata
 from collections import Counter
+from typing import NamedTuple
 
 import pypandoc
 from bs4 import BeautifulSoup
 
-from tools.pdf.mathml import FormulaError, elements, quoted, typst_of
+# Finding
 
 GROUP = r"\{(?:\\.|[^{}\\]|\{(?:\\.|[^{}\\]|\{(?:\\.|[^{}\\])*\})*\})*\}"  # three braces deep
 IN_MARKDOWN = re.compile(
@@ -37,11 +38,22 @@ INLINE = ("parentheses", "dollar", "broken")
 PLACEHOLDER = re.compile("(?:\ue000|%EE%80%80)(\\d+)(?:\ue001|%EE%80%81)")
 
 
+class FormulaError(ValueError):
+    """A formula cannot be typeset; the message says why."""
+
+
+class Formula(NamedTuple):
+    source: str  # as it stands in the text
+    latex: str  # without what marks it as a formula
+    is_displayed: bool  # on lines of its own
+    place: str  # for warnings
+
+
 class Formulas:
     """The formulas of a document, for which `take` puts placeholders."""
 
     def __init__(self):
-        self.found = []  # (place, whether it is displayed, TeX, source)
+        self.found = []
 
     def take(self, markdown, place=""):
         """The Markdown with a placeholder for each formula; `place` is for warnings."""
@@ -50,29 +62,30 @@ class Formulas:
             kind = next((kind for kind in DISPLAYED + INLINE if match[kind]), None)
             if kind is None:  # code, or an escaped character
                 return match[0]
-            self.found.append((place, kind in DISPLAYED, match[kind], match[0]))
+            self.found.append(Formula(match[0], match[kind], kind in DISPLAYED, place))
             return f"\ue000{len(self.found) - 1}\ue001"
 
         return IN_MARKDOWN.sub(replace, markdown)
 
     def restore(self, text):
         """The text with the source of each formula in place of its placeholder."""
-        return PLACEHOLDER.sub(lambda match: self.found[int(match[1])][-1], text)
+        return PLACEHOLDER.sub(lambda match: self.found[int(match[1])].source, text)
 
     def typeset(self):
         """Typst for each formula, and warnings about those that are not shown as they are meant."""
         typeset, warnings = [], []
-        trees = mathml([(is_displayed, latex) for _, is_displayed, latex, _ in self.found])
-        for (place, is_displayed, latex, source), math in zip(self.found, trees):
+        for formula, math in zip(self.found, mathml(self.found)):
+            latex = formula.latex
             shown = f"the formula {' '.join(latex.split())[:70]}"
             try:
                 typst = checked(math)
-                typeset.append(f"$ {typst} $" if is_displayed else f"${typst}$")
+                typeset.append(f"$ {typst} $" if formula.is_displayed else f"${typst}$")
                 if r"\hline" in latex or re.search(r"\{array\} *\{[^}]*\|", latex):
-                    warnings.append(f"{place}: without its lines between rows or columns: {shown}")
+                    lines = "without its lines between rows or columns"
+                    warnings.append(f"{formula.place}: {lines}: {shown}")
             except FormulaError as error:
-                typeset.append(f"#raw({quoted(source)})")
-                warnings.append(f"{place}: shown as its source: {shown} ({error})")
+                typeset.append(f"#raw({quoted(formula.source)})")
+                warnings.append(f"{formula.place}: shown as its source: {shown} ({error})")
         return typeset, warnings
 
 
@@ -112,52 +125,188 @@ REWRITTEN = {  # what no macro can be: pattern, replacement
 
 
 def mathml(formulas):
-    """MathML, a bs4 Tag, for each formula, or None where pandoc does not understand it.
+    """MathML, a bs4 Tag, for each Formula, or None where pandoc does not understand it.
 
-    formulas: pairs (whether it is displayed, TeX). A macro that one of them defines serves in
-    those that follow, as in Jupyter.
+    A macro that one of them defines serves in those that follow, as in Jupyter.
     """
-    definitions, written = [], []
-    for number, (is_displayed, latex) in enumerate(formulas):
+    parts = [MACROS]
+    for number, formula in enumerate(formulas):
+        latex = formula.latex
         for pattern, replacement in REWRITTEN.items():
             while re.search(pattern, latex):
                 latex = re.sub(pattern, replacement, latex)
-        found = "\n".join(DEFINITION.findall(latex))
+        definitions = "\n".join(DEFINITION.findall(latex))
         # \newcommand would keep a macro of ours.
-        definitions.append(re.sub(r"\\(?:new|provide)command", r"\\renewcommand", found))
+        parts.append(re.sub(r"\\(?:new|provide)command", r"\\renewcommand", definitions))
         latex = " ".join(DEFINITION.sub("", latex).split()) or "{}"
         outside = re.sub(r"\\begin\{(\w+\*?)\}.*\\end\{\1\}", "", latex)
         if r"\\" in outside or r"\cr" in outside:
             latex = rf"\begin{{gathered}}{latex}\end{{gathered}}"
-        start, end = (r"\[", r"\]") if is_displayed else (r"\(", r"\)")
-        written.append(f'<div id="formula{number}">\n\n{start} {latex} {end}\n\n</div>')
-    parts = [f"{new}\n\n{formula}" for new, formula in zip(definitions, written)]
+        start, end = (r"\[", r"\]") if formula.is_displayed else (r"\(", r"\)")
+        parts.append(f'<div id="formula{number}">\n\n{start} {latex} {end}\n\n</div>')
     try:
-        return trees(parts, range(len(formulas)))
-    except RuntimeError:  # a macro that means itself; only the formulas with it are lost
-        found = []
-        for number, formula in enumerate(written):
-            try:
-                found += trees([*definitions[: number + 1], formula], [number])
-            except RuntimeError:
-                found.append(None)
-        return found
-
-
-def trees(parts, numbers):
-    """The <math> elements of some formulas in Markdown, each alone in its <div>.
-
-    Raises RuntimeError if pandoc stops.
-    """
-    html = pypandoc.convert_text(
-        "\n\n".join([MACROS, *parts]),
-        "html",
-        format="markdown+tex_math_single_backslash",
-        extra_args=["--mathml", "--wrap=none", "--quiet"],
-    )
+        html = pypandoc.convert_text(
+            "\n\n".join(parts),
+            "html",
+            format="markdown+tex_math_single_backslash",
+            extra_args=["--mathml", "--wrap=none", "--quiet"],
+        )
+    except RuntimeError:  # a macro that means itself
+        return [None] * len(formulas)
     soup = BeautifulSoup(html, "html.parser")
-    paragraphs = [soup.find(id=f"formula{number}").find("p") for number in numbers]
-    return [p.math if p and [*p.children] == [p.math] else None for p in paragraphs]
+    shown = [soup.find(id=f"formula{number}").find("p") for number in range(len(formulas))]
+    return [p.math if p and [*p.children] == [p.math] else None for p in shown]
+
+
+# MathML -> typst
+
+ACCENTS = {"→": "\u20d7", "←": "\u20d6"}  # as a sign above a letter
+LINES = {"¯": "overline", "‾": "overline", "⏞": "overbrace", "_": "underline", "⏟": "underbrace"}
+LARGE = tuple("∑∏∐⋀⋁⋂⋃⨀⨁⨂⨄")  # whose limits stand below in a display only
+STYLES = {"bold": "upright", "bold-sans-serif": "upright", "bold-italic": "italic"}
+IN_COLUMN = {"left": "&{}", "right": "{}&", "center": "{}"}
+INVISIBLE = "\u2061\u2062\u2063\u2064"  # operators
+
+
+def typst_of(math):
+    """Typst math of a MathML element: calls and symbols, which may stand beside others.
+
+    Raises FormulaError if some of it is not known.
+    """
+    if math.name not in RULES:
+        raise FormulaError(f"nothing is known of <{math.name}>")
+    return RULES[math.name](math)
+
+
+def quoted(text):
+    """A typst string literal."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + escaped.replace("\n", "\\n").replace("\t", "    ") + '"'
+
+
+def elements(math):
+    return math.find_all(True, recursive=False)
+
+
+def arguments(math):
+    return [typst_of(element) or '""' for element in elements(math)]
+
+
+def symbols(text):
+    """Each character as a symbol, whatever it means in typst."""
+    return "".join(f"\\u{{{ord(c):x}}}" for c in text if c not in INVISIBLE)
+
+
+def row(math):
+    """Elements beside each other; delimiters at their ends are as high as what is between."""
+    parts = elements(math)
+    source = "".join(map(typst_of, parts))
+    ends = [part for part in parts[:1] + parts[-1:] if not part.has_attr("minsize")]
+    return f"lr({source})" if any(part.get("stretchy") == "true" for part in ends) else source
+
+
+def letters(math):
+    """A letter, a number, or the name of a function in upright letters."""
+    text, style = math.get_text().strip(INVISIBLE), math.get("mathvariant")
+    if style in STYLES:
+        return f"bold({STYLES[style]}({symbols(unicodedata.normalize('NFKC', text))}))"
+    if style == "normal" and math.name == "mi" and len(text) > 1:
+        return f"op({quoted(text)})"
+    return f"upright({symbols(text)})" if style == "normal" else symbols(text)
+
+
+def operator(math):
+    text = math.get_text()
+    source = symbols(text.replace("∥", "‖") if math.has_attr("form") else text)
+    if math.has_attr("minsize"):
+        return f"lr(size: #{math['minsize']}, {source})"
+    is_between = (math.get("stretchy"), math.get("form")) == ("true", "infix")
+    return f"mid({source})" if is_between else source
+
+
+def space(math):
+    if not re.fullmatch(r"-?[\d.]+em", math["width"]):
+        raise FormulaError(f"a space of width {math['width']} is not known")
+    return f"#h({math['width']})"
+
+
+def scripts(*places):
+    """Rule for a base with marks at its places, such as "t" (top) and "b" (bottom)."""
+
+    def rule(math):
+        base, *marks = arguments(math)
+        if elements(math)[1].get("accent") == "true":
+            sign = elements(math)[1].get_text()
+            if sign in LINES:
+                return f"{LINES[sign]}({base})"
+            return f"accent({base}, {quoted(ACCENTS.get(sign, sign))})"
+        if math.name.startswith(("mu", "mo")) and elements(math)[0].get_text() not in LARGE:
+            base = f"limits({base})"
+        named = [f"{place}: {mark}" for place, mark in zip(places, marks)]
+        return f"attach({', '.join([base, *named])})"
+
+    return rule
+
+
+def fraction(math):
+    above, below = arguments(math)
+    if math.get("linethickness") == "0":  # \binom
+        return f"mat(delim: #none, {above}; {below})"
+    is_inside = in_script(math) or math.find_parent(["mfrac", "mstyle", "mtable"])
+    is_small = math.find_parent("math")["display"] == "inline" and not is_inside
+    return f"legible(frac({above}, {below}))" if is_small else f"frac({above}, {below})"
+
+
+def styled(math):
+    style = {"true": "display", "false": "inline"}.get(math.get("displaystyle"))
+    return f"{style}({row(math)})" if style else row(math)
+
+
+def in_script(math):
+    """Whether an element is part of an index, an exponent or the like."""
+    return any(
+        parent.name in SCRIPTS and elements(parent)[0] is not child
+        for child, parent in zip([math, *math.parents], math.parents)
+    )
+
+
+def table(math):
+    """A matrix, or lines that are aligned at a sign; each cell is as large as TeX sets it."""
+    rows = [elements(line) for line in elements(math) if line.get_text().strip()]
+    are_lines = any(len(cells) == 1 or "padding" in cells[0]["style"] for cells in rows)
+    style = "script" if in_script(math) else "display" if are_lines else "inline"
+    lines = []
+    for cells in rows:
+        sources = [f"{style}({row(cell)})" if cell.contents else "" for cell in cells]
+        if "padding" in cells[0]["style"]:  # pairs of right and left, with a space between pairs
+            sources[2::2] = ["#h(1em)" + source for source in sources[2::2]]
+            lines.append("&".join(sources))
+        else:
+            sides = [IN_COLUMN[cell["columnalign"]] for cell in cells]
+            lines.append(", ".join(side.format(cell) for side, cell in zip(sides, sources)))
+    gap = "row-gap: #0.7em, " if are_lines else ""
+    return f"mat(delim: #none, {gap}{'; '.join(lines)})"
+
+
+SCRIPTS = ["msub", "msup", "msubsup", "munder", "mover", "munderover"]
+RULES = {
+    **dict.fromkeys(("math", "mrow", "semantics"), row),
+    "annotation": lambda math: "",
+    **dict.fromkeys(("mi", "mn"), letters),
+    "mo": operator,
+    "mtext": lambda math: f"words({quoted(math.get_text().strip())})",
+    "mspace": space,
+    **dict.fromkeys(("msub", "munder"), scripts("b")),
+    **dict.fromkeys(("msup", "mover"), scripts("t")),
+    **dict.fromkeys(("msubsup", "munderover"), scripts("b", "t")),
+    "mfrac": fraction,
+    "msqrt": lambda math: f"sqrt({row(math)})",
+    "mroot": lambda math: "root({1}, {0})".format(*arguments(math)),
+    "mstyle": styled,
+    "mphantom": lambda math: f"#hide(${row(math)}$)",
+    "menclose": lambda math: f"{'boxed' if math['notation'] == 'box' else 'cancel'}({row(math)})",
+    "mtable": table,
+}
 
 
 # The guard

@@ -1,21 +1,29 @@
 """Markdown and HTML -> typst, by markdown-it and pandoc, with their pictures and formulas."""
 
 import base64
-import binascii
 import re
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote
+from urllib.request import urlopen
 
 import pypandoc
 import typst
 from bs4 import BeautifulSoup
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import reference
 
-from tools.pdf.formulas import Formulas, with_formulas
-from tools.pdf.mathml import quoted
+from tools.pdf.formulas import Formulas, quoted, with_formulas
+
+
+def reference_without_footnotes(state, start, *others):
+    """Markdown-it's rule for "[name]: address", which would take the text of "[^1]: text" away."""
+    is_footnote = state.src.startswith("[^", state.bMarks[start] + state.tShift[start])
+    return not is_footnote and reference(state, start, *others)
+
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])  # as Jupyter's
+MARKDOWN.block.ruler.at("reference", reference_without_footnotes)
 ENDS = {  # what a tag ends, if its own end was left out
     "li": ("li",),
     **dict.fromkeys(("td", "th"), ("td", "th")),
@@ -101,7 +109,7 @@ class Texts:
         for picture in soup.find_all("img"):
             address = self.formulas.restore(picture.get("src", ""))
             try:
-                picture["src"] = self.store(address, attachments)
+                picture["src"] = self.store(self.read(address, attachments))
             except PictureError as error:
                 leave_out(picture, error)
                 continue
@@ -120,43 +128,34 @@ class Texts:
         sources = [with_formulas(source, formulas) for source in typst.split(BORDER)]
         return sources, self.warnings + warnings
 
-    def store(self, address, attachments=NO_ATTACHMENTS):
-        """Store a picture, attachment:NAME, a data: address, or a path; returns its file's name.
-
-        Raises PictureError if it is not there, damaged, or of a kind that typst does not know.
-        """
-        content = self.read(address, attachments)
-        self.n_pictures += 1
-        name = f"picture{self.n_pictures}.{'svg' if content.lstrip()[:1] == b'<' else 'picture'}"
-        (self.folder / name).write_bytes(content)
+    def read(self, address, attachments):
+        """The content of a picture at attachment:NAME, at a data: address or at a path."""
+        scheme, _, rest = address.partition(":")
         try:
+            if scheme == "attachment":
+                return next(iter(attachments[unquote(rest)].values()))
+            if scheme == "data":
+                return urlopen(address).read()
+            return (self.source / unquote(address)).read_bytes()
+        except (OSError, LookupError, StopIteration, ValueError) as error:
+            raise PictureError(
+                f"the picture {address[:200]}, which is neither attached to the cell nor in a file"
+            ) from error
+
+    def store(self, content):
+        """Store a picture for typst; returns its file's name.
+
+        content: bytes; or str, of SVG itself, of other kinds their base64.
+        Raises PictureError if it is damaged, or of a kind that typst does not know.
+        """
+        try:
+            if isinstance(content, str):
+                content = content.encode() if "<svg" in content else base64.b64decode(content)
+            self.n_pictures += 1
+            kind = "svg" if content.lstrip().startswith(b"<") else "picture"
+            name = f"picture{self.n_pictures}.{kind}"
+            (self.folder / name).write_bytes(content)
             typst.compile(f'#image("{name}")'.encode(), root=self.folder)
-        except (typst.TypstError, RuntimeError) as error:
+        except (ValueError, typst.TypstError, RuntimeError) as error:
             raise PictureError("a damaged picture, or one of an unknown kind") from error
         return name
-
-    def read(self, address, attachments):
-        """Bytes of a picture."""
-        scheme, _, rest = address.partition(":")
-        if scheme == "attachment":
-            versions = attachments.get(unquote(rest))
-            if not isinstance(versions, dict) or not versions:
-                raise PictureError(f"the picture {address}, which is not attached to the cell")
-            return picture_bytes("".join(next(iter(versions.values()))))
-        if scheme == "data":
-            kind, _, content = rest.partition(",")
-            return picture_bytes(content if kind.endswith(";base64") else unquote(content))
-        if re.match(r"[a-z]+://", address):
-            raise PictureError(f"the picture {address}; only those in files are put into the PDF")
-        try:
-            return (self.source / unquote(address)).read_bytes()
-        except (OSError, ValueError) as error:
-            raise PictureError(f"the picture {address}, which is not there") from error
-
-
-def picture_bytes(text):
-    """Bytes of a picture that is text: of SVG itself, of any other its base64."""
-    try:
-        return text.encode() if "<svg" in text else base64.b64decode(text)
-    except (binascii.Error, ValueError) as error:
-        raise PictureError("a damaged picture") from error

@@ -4,18 +4,15 @@ import re
 
 from checking import PARAMETERS
 from tools.notebook import (
-    HANDED_OUT,
-    NOTEBOOK,
     PLACEHOLDER,
     PLACEHOLDER_UNIS,
     SUBMITTED_NAME,
     answers,
     final_figures,
-    place_of,
     printed,
     printed_gradients,
     provided_lines,
-    read_notebook,
+    sections,
 )
 from tools.questions import QUESTIONS
 
@@ -26,19 +23,17 @@ PLOT = re.compile(r"^((?:plt\.)?show|[\w.]*plot_\w+)\(", re.MULTILINE)  # a call
 RUN_ALL = "restart the kernel, run all cells, and save"
 
 
-def misses(notebook, name, handed_out=None):
+def misses(notebook, name, handed_out):
     """Lines about what the notebook lacks, each with its remedy; none if it can be handed in.
 
     Args:
         notebook: node, as `read_notebook` returns it.
         name: of its file.
-        handed_out: node of the notebook that students were given; None: the one of this folder.
+        handed_out: node of the notebook that students were given.
     """
-    if handed_out is None:
-        handed_out = read_notebook(HANDED_OUT if HANDED_OUT.is_file() else NOTEBOOK)
     cells = [
-        (place_of(number, cell), cell)
-        for number, cell in enumerate(notebook.cells, start=1)
+        (place, cell)
+        for place, _, cell in sections(notebook)
         if cell.cell_type == "code" and cell.source.strip()
     ]
     return [

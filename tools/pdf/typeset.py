@@ -12,7 +12,7 @@ import pypdf
 import typst
 from matplotlib.ft2font import FT2Font
 
-from tools.notebook import provided_lines
+from tools.notebook import first_line
 from tools.pdf.cells import pieces_of
 from tools.pdf.markup import Texts
 from tools.questions import QUESTIONS
@@ -102,7 +102,7 @@ def markdown_to_pdf(markdown, folder=".", paper="a4", title="", footer=""):
 # Notebooks
 
 
-def make_pdf(notebook, path, written=None, paper="a4", short=False):
+def make_pdf(notebook, path, written=None, paper="a4", provided=frozenset()):
     """Make the PDF of the written part and a notebook, the same bytes at every call.
 
     Args:
@@ -110,7 +110,7 @@ def make_pdf(notebook, path, written=None, paper="a4", short=False):
         path: of the notebook; pictures are looked for in its folder, its name is on each page.
         written: pypdf.PdfReader, as `read_written` returns it, or None.
         paper: a key of `PAPERS`.
-        short: whether to leave out the code cells that are as they were handed out.
+        provided: lines of code; cells that consist of them are left out.
 
     Returns:
         bytes of the PDF, with a bookmark for each part; the list of its Parts; and a list of
@@ -120,7 +120,7 @@ def make_pdf(notebook, path, written=None, paper="a4", short=False):
     n_written = len(written.pages) if written else 0
     with tempfile.TemporaryDirectory() as folder:
         texts = Texts(folder, path.parent)
-        pieces = pieces_of(notebook, texts, provided_lines() if short else frozenset())
+        pieces = pieces_of(notebook, texts, provided)
         sources, warnings = texts.typeset()
         for piece in pieces:
             piece.source = piece.plain if piece.text is None else sources[piece.text]
@@ -134,7 +134,7 @@ def make_pdf(notebook, path, written=None, paper="a4", short=False):
             "system_fonts": bool(foreign),
             "paper": PAPERS[paper],
             "title": path.stem,
-            "footer": path.name + (", without the code that was handed out" if short else ""),
+            "footer": path.name + (", without the code that was handed out" if provided else ""),
             "before": str(n_written),
         }
         try:
@@ -162,26 +162,18 @@ def make_pdf(notebook, path, written=None, paper="a4", short=False):
 
 
 def read_written(path):
-    """pypdf.PdfReader of the written part. Raises WrittenError if it is not a PDF with pages."""
-    path = Path(path)
-    if not path.is_file():
-        found = "found a folder" if path.is_dir() else "there is no such file"
-        raise WrittenError(f"{path}: {found}; expected the PDF of your written part")
-    content = path.read_bytes()
-    if b"%PDF-" not in content[:1024]:
-        raise WrittenError(f"{path}: found no PDF: export or print your text as a PDF file")
+    """pypdf.PdfReader of the written part. Raises WrittenError if it cannot be read, OSError."""
+    content = Path(path).read_bytes()
     try:
         reader = pypdf.PdfReader(io.BytesIO(content))
-        found = "a PDF with a password or other protection" if reader.is_encrypted else ""
-        if not found:
-            pypdf.PdfWriter().append(reader, import_outline=False)
-            found = "" if reader.pages else "a PDF without pages"
+        pypdf.PdfWriter().append(reader, import_outline=False)
+        if not reader.pages:
+            raise ValueError("it has no pages")
     except Exception as error:  # damaged files make the parser raise anything
-        found = f"a damaged PDF ({error})"
-    if found:
         raise WrittenError(
-            f"{path}: found {found}; expected one that can be opened: export it again"
-        )
+            f"{path}: found no PDF that can be read ({first_line(error)}); expected your written "
+            "part: export or print it as a PDF file again, without a password"
+        ) from error
     return reader
 
 

@@ -1,7 +1,7 @@
 """Make the zip for students: the notebook without its solutions, and all that they need.
 
     python -m tools.release -o hw1.zip
-    python -m tools.release -o hw1.zip --term 2026 --key key.txt --staff staff
+    python -m tools.release -o hw1.zip --term 2026 --staff staff
 
 Solutions become stubs that name their question, answers become "YOUR ANSWER HERE", outputs go.
 Before the zip is written, the reference solution has to pass its own checks on the files of this
@@ -11,7 +11,7 @@ printed gradients. If a check fails or a trace is found, nothing is written.
 With --term the zip holds a partially trained model of that term's own, so the printed gradients of
 other terms are no help; the same term gives the same model again. --staff writes a folder for the
 staff: the reference notebook, run from top to bottom on the files of this release, so that it
-prints the gradients of this term. Students must not get it, nor the key.
+prints the gradients of this term. Students must not get it.
 
 The text goes into the zip if the data were made from it: the file of --sentences, or else
 raw_sentences.txt beside the data. So does a file LICENSE-DATA beside the data.
@@ -24,7 +24,6 @@ from pathlib import Path
 import nbgrader.preprocessors as nbgrader
 import numpy as np
 from nbgrader.nbgraderformat import ValidationError
-from tqdm import tqdm
 
 import checking
 from tools.common import (
@@ -52,7 +51,7 @@ from tools.notebook import (
 )
 from tools.questions import QUESTIONS
 from tools.reference import add_key_arguments, key_inputs, read_key
-from tools.release.leaks import find_traces, letters_and_digits, text_of, traces_of_solutions
+from tools.release.leaks import find_traces, letters_and_digits, traces_of_solutions
 
 FOLDER = "hw1"  # in the zip
 STAFF_FILES = ("checking.py", DATA.name, PARTIALLY_TRAINED.name)  # beside the notebook
@@ -186,28 +185,27 @@ def window_not_in(text, data, n_windows=1000):
 
 
 def choose_text(arguments):
-    """The text of the data as bytes, or None, and a line that says which it is.
+    """The text of the data: a dict from its name to bytes, or an empty one, and a line about it.
 
     Raises ReleaseError if the text that is asked for is not that of the data, OSError.
     """
-    path = arguments.sentences or arguments.data.with_name(SENTENCES.name)
+    path = text_path(arguments)
     if not (arguments.sentences or path.is_file()):
-        return None, f"without a text: there is no {path}"
+        return {}, f"without a text: there is no {path}"
     content = path.read_bytes()
     text = content.decode("utf-8-sig", errors="replace")
     window = window_not_in(text, checking.load_data(arguments.data))
     if window is None:
-        return content, f"with the text {path}"
+        return {SENTENCES.name: content}, f"with the text {path}"
     problem = f"found no {window!r} in its lines, a window of {arguments.data}"
     if arguments.sentences:
         raise ReleaseError(f"{path}: {problem}; expected the text of which the data were made")
-    return None, f"without the text {path}: {problem}"
+    return {}, f"without the text {path}: {problem}"
 
 
 def require_no_traces(files, traces):
     """Raise ReleaseError if a file (dict from names to bytes) holds a trace of a solution."""
-    names = tqdm(files, "searching for solutions", leave=False)
-    found = find_traces(((name, text_of(name, files[name])) for name in names), traces)
+    found = find_traces(files, traces)
     if found:
         name, trace = found[0]
         n_traces = sum(other == name for other, _ in found)
@@ -241,24 +239,22 @@ def parse_arguments():
     add("-o", "--output", required=True, type=Path, help="the zip for students")
     add_key_arguments(parser)
     add("--sentences", type=Path, help="the text of which the data were made")
-    add("--key", type=Path, metavar="FILE", help="write the answer key, for staff")
     add("--staff", type=Path, metavar="FOLDER", help="write the executed reference, for staff")
     return parser.parse_args()
 
 
-def require_outputs(arguments):
-    """Raise OSError if a file cannot be written, or would overwrite another one.
+def text_path(arguments):
+    return arguments.sentences or arguments.data.with_name(SENTENCES.name)
 
-    The worst mistake would be an answer key in place of the zip.
-    """
-    outputs = [("-o", arguments.output), ("--key", arguments.key)]
-    for _, path in outputs:
-        if path is not None:
-            require_writable(path)
+
+def require_outputs(arguments):
+    """Raise OSError if the zip cannot be written, or a file would overwrite another one."""
+    require_writable(arguments.output)
+    outputs = [("-o", arguments.output)]
     if arguments.staff:
         outputs += [("--staff", arguments.staff / name) for name in (*STAFF_FILES, NOTEBOOK.name)]
-    text = arguments.sentences or arguments.data.with_name(SENTENCES.name)
-    require_different_files(outputs, [*key_inputs(arguments), ("the text", text)])
+    inputs = [*key_inputs(arguments), ("the text", text_path(arguments))]
+    require_different_files(outputs, inputs)
 
 
 @clear_exit(ReleaseError, NotebookError, checking.DataFileError)
@@ -270,10 +266,9 @@ def main():
     key_lines, model = read_key(arguments)
     text, about_text = choose_text(arguments)
     licence = arguments.data.with_name(DATA_LICENCE)
+    licences = {DATA_LICENCE: licence.read_bytes()} if licence.is_file() else {}
     data_files = {DATA.name: arguments.data.read_bytes(), PARTIALLY_TRAINED.name: model}
-    data_files |= {SENTENCES.name: text} if text is not None else {}
-    data_files |= {DATA_LICENCE: licence.read_bytes()} if licence.is_file() else {}
-    files = student_files(reference, data_files)
+    files = student_files(reference, data_files | text | licences)
     traces = traces_of_solutions(reference, key_lines)
     require_no_traces(files, traces)
 
@@ -281,9 +276,6 @@ def main():
     write_atomically(arguments.output, zipped)
     print(f"{arguments.output}: {len(files)} files, without any of {len(traces)} solution traces")
     print(f"{arguments.output}: {about_text}")
-    if arguments.key:
-        write_atomically(arguments.key, "\n".join([*key_lines, ""]).encode())
-        print(f"{arguments.key}: the answer key, for staff")
     if arguments.staff:
         write_staff_folder(arguments.staff, reference, files)
         print(f"{arguments.staff}: the reference notebook with this release's outputs, for staff")

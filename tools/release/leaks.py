@@ -1,13 +1,8 @@
 """Search the files for students for traces of the solutions.
 
-A trace is one of three kinds:
-
-- *code*: what a line of a solution computes, with whatever spaces. Names, attributes and calls of
-  provided functions compute nothing, so a line such as `return`, `print_gradients()` or
-  `hidden_layer = activations.hidden_layer` gives nothing away;
-- *prose*: a sentence of an answer that is too long to stand elsewhere by chance, a comment of a
-  solution, or a point of the rubric, whatever the markup, the punctuation and the capitals;
-- *gradient*: a value that `print_gradients` prints, whatever its sign, its exponent and its point.
+A trace is what a line of a solution computes, whatever its spaces; or words that are too many to
+stand elsewhere by chance: a sentence of an answer, a comment, a point of the rubric, a value that
+`print_gradients` prints, whatever the markup, the punctuation and the capitals.
 
 Other numbers are no traces. A text may hold the same ones by chance, and those that an answer cites
 are what every student's own run prints.
@@ -22,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pypdf import PdfReader
+from tqdm import tqdm
 
 from tools.common import ROOT
 from tools.rubric import RUBRIC
@@ -29,49 +25,30 @@ from tools.rubric import RUBRIC
 SHORTEST_SENTENCE = 40  # letters and digits; "Two things are easily missed." is no secret
 SHORTEST_COMMENT = 20
 SENTENCE_END = re.compile(r"(?<=[.:;?!])\s+|\$\$|\n\s*\n")
-DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?=(?:e[+-]?\d+)?(?!\w))")
-COMPUTES = re.compile(r"[-+*/@]|\.\w+\(")  # an operator, or a call of a method
+# An operator, or a call of a method. A line with neither, such as `return`, `print_gradients()` or
+# `hidden_layer = activations.hidden_layer`, computes nothing, so it gives nothing away.
+COMPUTES = re.compile(r"[-+*/@]|\.\w+\(")
 SOLUTION = re.compile(r"^.*BEGIN SOLUTION.*\n((?:.*\n)*?).*END SOLUTION", re.MULTILINE)
 
 
 class Trace(NamedTuple):
     """A piece of a solution, by which it can be recognised."""
 
-    kind: str  # "code", "prose" or "gradient"
     text: str
     origin: str  # where it comes from, for messages
+    wanted: str  # what is searched for, in what is `searched`
 
 
 # The search
 
 
+def code_without_spaces(text):
+    return re.sub(r"[^!-~]+", "", text)  # what else a pickle holds goes, too
+
+
 def letters_and_digits(text):
     """Small letters and digits alone, also those that a PDF has as ligatures or mathematics."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
-
-
-def digits_of_decimals(text):
-    """The digits of the decimal numbers in a text, " 9971212 " for "-9.971212e-01"."""
-    digits = (number.replace(".", "").lstrip("0") for number in DECIMAL.findall(text))
-    return f" {' '.join(filter(None, digits))} "
-
-
-# What is compared, of a trace and of the text in which it is searched for
-NORMAL_FORMS = {
-    "code": lambda text: "".join(text.split()),
-    "prose": letters_and_digits,
-    "gradient": digits_of_decimals,
-}
-
-
-def find_traces(texts, traces):
-    """Pairs (name of a text, Trace that it holds); texts: pairs (name, text)."""
-    found = []
-    wanted = [(NORMAL_FORMS[trace.kind](trace.text), trace) for trace in traces]
-    for name, text in texts:
-        forms = {kind: normal_form(text) for kind, normal_form in NORMAL_FORMS.items()}
-        found += [(name, trace) for form, trace in wanted if form in forms[trace.kind]]
-    return found
 
 
 def strings(node):
@@ -85,7 +62,6 @@ def strings(node):
             yield from strings(item)
 
 
-@cache  # since a PDF takes a second, and the tests look at one file often
 def text_of(name, content):
     """All text in a file, given as bytes; that in a pickle stands among numbers that are none."""
     suffix = Path(name).suffix
@@ -96,26 +72,43 @@ def text_of(name, content):
     return content.decode(errors="replace")
 
 
+@cache  # since the tests look at one file often
+def searched(name, content):
+    """The text of a file as traces are searched for in it: as code, and as words."""
+    text = text_of(name, content)
+    return f"{code_without_spaces(text)}\n{letters_and_digits(text)}"
+
+
+def find_traces(files, traces):
+    """Pairs (name of a file, Trace that it holds); files: dict from names to bytes."""
+    return [
+        (name, trace)
+        for name in tqdm(files, "searching for solutions", leave=False)
+        for trace in traces
+        if trace.wanted in searched(name, files[name])
+    ]
+
+
 # Traces of the solutions
 
 
-def prose_traces(texts, origin, shortest=SHORTEST_COMMENT):
+def word_traces(texts, origin, shortest):
     """Traces of those texts that have enough letters and digits."""
-    long_enough = [text.strip() for text in texts if len(letters_and_digits(text)) >= shortest]
-    return [Trace("prose", text, origin) for text in long_enough]
+    traces = [Trace(text.strip(), origin, letters_and_digits(text)) for text in texts]
+    return [trace for trace in traces if len(trace.wanted) >= shortest]
 
 
-def text_traces(text, origin):
+def answer_traces(text, origin):
     """Traces of an answer in words."""
-    return prose_traces(SENTENCE_END.split(text), origin, SHORTEST_SENTENCE)
+    return word_traces(SENTENCE_END.split(text), origin, SHORTEST_SENTENCE)
 
 
 def code_traces(source, origin):
     """Traces of a solution in Python: its comments, and what its lines assign or return."""
     lines = [line.partition("#") for line in source.splitlines()]
     values = [re.sub(r"^.*? [-+*/@]?= |^\s*return ", "", code).strip() for code, _, _ in lines]
-    code = [Trace("code", value, origin) for value in values if COMPUTES.search(value)]
-    return code + prose_traces([comment for _, _, comment in lines], origin)
+    code = [Trace(v, origin, code_without_spaces(v)) for v in values if COMPUTES.search(v)]
+    return code + word_traces([comment for _, _, comment in lines], origin, SHORTEST_COMMENT)
 
 
 def notebook_traces(notebook):
@@ -124,7 +117,7 @@ def notebook_traces(notebook):
     for cell in notebook.cells:
         nbgrader = cell.metadata.get("nbgrader", {})
         if nbgrader.get("solution"):
-            traces_of = code_traces if cell.cell_type == "code" else text_traces
+            traces_of = code_traces if cell.cell_type == "code" else answer_traces
             for solution in SOLUTION.findall(cell.source) or [cell.source]:
                 traces += traces_of(solution, f"the solution in the cell {nbgrader['grade_id']}")
     return traces
@@ -139,14 +132,11 @@ def traces_of_solutions(reference, key_lines):
     traces = notebook_traces(reference)
     for entry, value in (line.rsplit(" ", 1) for line in key_lines):
         if float(value):
-            traces.append(Trace("gradient", value, f"the printed {entry}"))
+            traces += word_traces([value], f"the printed {entry}", shortest=0)
     for number, points in RUBRIC.items():
         texts = [point.partition(": ")[2] for point in points]  # after the marks
-        traces += prose_traces(texts, f"the rubric of question {number}")
-    problems, solutions = (
-        (ROOT / "written" / f"{name}.md").read_text(encoding="utf-8")
-        for name in ("problems", "solutions")
-    )
-    written = text_traces(solutions, "the written solutions")
-    public = {trace for _, trace in find_traces([("problems", problems)], written)}
+        traces += word_traces(texts, f"the rubric of question {number}", SHORTEST_COMMENT)
+    problems, solutions = (ROOT / "written" / f"{name}.md" for name in ("problems", "solutions"))
+    written = answer_traces(solutions.read_text(encoding="utf-8"), "the written solutions")
+    public = {trace for _, trace in find_traces({problems.name: problems.read_bytes()}, written)}
     return traces + [trace for trace in written if trace not in public]
