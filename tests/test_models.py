@@ -48,7 +48,7 @@ def test_counts_agree_with_a_plain_loop(small):
         for first, second in zip(window[:-1], window[1:]):
             counts[first, second] += 1
     assert np.allclose(small.calculate_log_co_occurrence(windows), np.log(1 + counts))
-    scaled = small.calculate_log_co_occurrence(windows, n_windows=3 * len(windows))
+    scaled = small.calculate_log_co_occurrence(windows, scale=3)
     assert np.allclose(scaled, np.log(1 + 3 * counts))
     assert np.array_equal(windows, kept)
 

@@ -73,7 +73,7 @@ def test_it_is_short(saved_notebook):
     assert max(map(len, lines)) <= 79
     assert sum(len(line) > 72 for line in lines) <= 0.15 * len(lines)
     texts = [cell.source for cell in saved_notebook.cells if cell.cell_type == "markdown"]
-    assert len(" ".join(texts).split()) <= 3480
+    assert len(" ".join(texts).split()) <= 3290
 
 
 def test_its_code_is_formatted_for_79_columns():

@@ -19,7 +19,6 @@ import checking
 from tools.common import DATA, NOTEBOOK, write_atomically
 from tools.notebook import load_definitions, notebook_bytes, read_notebook
 
-EVERY = 2  # figures of 100 mini-batches, from one that is shown to the next
 LISTS = re.compile(r"(?<=ZOO = \[\n).*?(?=^\])", re.DOTALL | re.MULTILINE)
 
 
@@ -88,10 +87,10 @@ def kinds(notebook):
 
 
 def curve(notebook, kind):
-    """Every second figure that a training of one epoch prints."""
+    """The means that a training of one epoch prints."""
     with contextlib.redirect_stdout(io.StringIO()):
         model = notebook.train(16, 128, epochs=1, kind=kind)
-    return [round(float(loss), 2) for loss in list(model.train_losses.values())[::EVERY]]
+    return [round(float(loss), 2) for loss in model.train_losses.values()]
 
 
 def main():
