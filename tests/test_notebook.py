@@ -198,6 +198,7 @@ def figures(text):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("fresh_run")  # one run for all of them
 def test_a_run_in_a_new_kernel_prints_the_saved_figures(saved_notebook, fresh_run):
     fresh, _ = fresh_run
     nbformat.validate(fresh)
@@ -281,7 +282,7 @@ def test_the_lowest_versions_of_all_packages_give_the_same(saved_notebook, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "vocab_size, n_windows", [(120, (20_000, 3000, 2000)), (12, (300, 50, 50))]
+    "vocab_size, n_windows", [(120, (20_000, 3000, 2000)), (12, (250, 40, 40))]
 )
 def test_it_runs_on_another_text(saved_notebook, tmp_path, vocab_size, n_windows):
     data = make_data(read_sentences(SENTENCES), vocab_size=vocab_size, n_windows=n_windows)
