@@ -121,7 +121,6 @@ def test_the_sweep_ends_within_half_a_percent_of_the_floor(notebook, sweep, log_
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("fresh_run")  # one run for all of them
 def test_the_kinds_that_answer_2_3_names_are_clusters(saved_notebook, fresh_run, notebook):
     _, embeddings = fresh_run
     masked, glove = (

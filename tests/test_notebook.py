@@ -198,7 +198,6 @@ def figures(text):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("fresh_run")  # one run for all of them
 def test_a_run_in_a_new_kernel_prints_the_saved_figures(saved_notebook, fresh_run):
     fresh, _ = fresh_run
     nbformat.validate(fresh)
@@ -214,7 +213,6 @@ def test_a_run_in_a_new_kernel_prints_the_saved_figures(saved_notebook, fresh_ru
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("fresh_run")
 @pytest.mark.parametrize("model", ["masked model", "GLoVe"])
 def test_embeddings_find_the_classes_of_the_grammar(fresh_run, data, model):
     _, embeddings = fresh_run

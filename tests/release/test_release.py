@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -38,6 +39,13 @@ def run_release(*arguments):
         release.main()
 
 
+def contents_of(release):
+    """Contents of the zip of a release, by name without the folder hw1."""
+    with zipfile.ZipFile(release) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        return {name.removeprefix("hw1/"): archive.read(name) for name in names}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where one release was made; its zip is unpacked there, in hw1."""
@@ -51,8 +59,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def files(folder):
     """Contents of the zip, by name."""
-    paths = [path for path in (folder / "hw1").rglob("*") if path.is_file()]
-    return {path.relative_to(folder / "hw1").as_posix(): path.read_bytes() for path in paths}
+    return contents_of(folder / "hw1.zip")
 
 
 @pytest.fixture(scope="module")
@@ -179,11 +186,12 @@ def test_its_modules_and_commands_need_no_other_file_of_ours(folder, files, stud
 
 
 @pytest.mark.slow
-def test_a_student_makes_a_pdf(folder):
-    (folder / "hw1" / "hw1_code_abc1234.ipynb").write_bytes(NOTEBOOK.read_bytes())
+def test_a_student_makes_a_pdf(folder, tmp_path):
+    hw1 = shutil.copytree(folder / "hw1", tmp_path / "hw1")
+    (hw1 / "hw1_code_abc1234.ipynb").write_bytes(NOTEBOOK.read_bytes())
     arguments = ["hw1_code_abc1234.ipynb", "--written", "written/problems.pdf"]
-    run_python(folder / "hw1", "-m", "tools.pdf", *arguments)
-    text = text_of("a.pdf", (folder / "hw1" / "hw1_code_abc1234.pdf").read_bytes())
+    run_python(hw1, "-m", "tools.pdf", *arguments)
+    text = text_of("a.pdf", (hw1 / "hw1_code_abc1234.pdf").read_bytes())
     assert "2.1.3" in text and "superincreasing" in text
 
 
@@ -485,8 +493,7 @@ def test_a_release_is_the_same_again_but_for_the_model_of_a_term_whose_key_the_s
     environment = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tools.release", *arguments]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    with zipfile.ZipFile(tmp_path / "hw1.zip") as archive:
-        again = {name.removeprefix("hw1/"): archive.read(name) for name in archive.namelist()}
+    again = contents_of(tmp_path / "hw1.zip")
     other = {NOTEBOOK.name, "tools/handed_out.ipynb", PARTIALLY_TRAINED.name}
     assert {name for name in files.keys() | again if files.get(name) != again.get(name)} == other
     assert again[NOTEBOOK.name] == notebook_bytes(student_version(quick))
