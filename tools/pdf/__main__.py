@@ -19,13 +19,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
         ".venv with it, and run this again"
     )
 
-from tools.common import (
-    ROOT,
-    clear_exit,
-    command_parser,
-    require_different_files,
-    write_atomically,
-)
+from tools.common import ROOT, clear_exit, command_parser, write_atomically
 
 
 class HandInError(ValueError):
@@ -78,7 +72,9 @@ def main():
         output = Path(arguments.output or path.with_suffix(".pdf"))
         if output.suffix.lower() != ".pdf":
             raise HandInError(f"{output}: expected a name that ends in .pdf after -o")
-        require_different_files([("-o", output)], [("the written part", arguments.written)])
+        if arguments.written and output.resolve() == Path(arguments.written).resolve():
+            text = "would be overwritten, but it is the written part: name another file with -o"
+            raise HandInError(f"{output} {text}")
         written = read_written(arguments.written) if arguments.written else None
         notebook = read_notebook(path)
         given = handed_out()

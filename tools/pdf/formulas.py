@@ -104,9 +104,6 @@ DEFINITION = re.compile(
 # bold sans-serif ones stand for those that are upright.
 MACROS = r"""
 \renewcommand{\mathbf}[1]{\mathbfsfup{#1}}
-\renewcommand{\callcases}[1]{\begin{cases}#1\end{cases}}
-\renewcommand{\callmatrix}[1]{\begin{matrix}#1\end{matrix}}
-\renewcommand{\callpmatrix}[1]{\begin{pmatrix}#1\end{pmatrix}}
 \renewcommand{\dcases}{\begin{cases}} \renewcommand{\enddcases}{\end{cases}}
 \renewcommand{\cr}{\\} \renewcommand{\negthinspace}{\!} \renewcommand{\allowbreak}{}
 \renewcommand{\nonumber}{} \renewcommand{\notag}{} \renewcommand{\label}[1]{}
@@ -118,7 +115,7 @@ SIDE = rf"((?:{GROUP}|\\(?!over\b).|[^{{}}\\])*)"
 REWRITTEN = {  # what no macro can be: pattern, replacement
     r"(?<!\\)%.*": "",
     r"\\tag\*": r"\\tag",
-    r"\\(cases|p?matrix)(?![A-Za-z])": r"\\call\1",  # pandoc knows environments by these names
+    rf"\\(cases|p?matrix)\s*\{{{SIDE}\}}": r"\\begin{\1}\2\\end{\1}",
     rf"\{{{SIDE}\\over\b{SIDE}\}}": r"\\frac{\1}{\2}",
     rf"\\(bf|it|rm|sf|tt|cal)(?![A-Za-z]){SIDE}": r"\\math\1{\2}",  # the rest of the group
 }
@@ -224,12 +221,6 @@ def operator(math):
     return f"mid({source})" if is_between else source
 
 
-def space(math):
-    if not re.fullmatch(r"-?[\d.]+em", math["width"]):
-        raise FormulaError(f"a space of width {math['width']} is not known")
-    return f"#h({math['width']})"
-
-
 def scripts(*places):
     """Rule for a base with marks at its places, such as "t" (top) and "b" (bottom)."""
 
@@ -295,7 +286,7 @@ RULES = {
     **dict.fromkeys(("mi", "mn"), letters),
     "mo": operator,
     "mtext": lambda math: f"words({quoted(math.get_text().strip())})",
-    "mspace": space,
+    "mspace": lambda math: f"#h({math['width']})",
     **dict.fromkeys(("msub", "munder"), scripts("b")),
     **dict.fromkeys(("msup", "mover"), scripts("t")),
     **dict.fromkeys(("msubsup", "munderover"), scripts("b", "t")),
