@@ -163,6 +163,7 @@ LARGE = tuple("∑∏∐⋀⋁⋂⋃⨀⨁⨂⨄")  # whose limits stand below i
 STYLES = {"bold": "upright", "bold-sans-serif": "upright", "bold-italic": "italic"}
 IN_COLUMN = {"left": "&{}", "right": "{}&", "center": "{}"}
 INVISIBLE = "\u2061\u2062\u2063\u2064"  # operators
+BARS = str.maketrans("∣∥", "|‖")  # delimiters, which grow in these shapes only
 
 
 def typst_of(math):
@@ -190,8 +191,9 @@ def arguments(math):
 
 
 def symbols(text):
-    """Each character as a symbol, whatever it means in typst."""
-    return "".join(f"\\u{{{ord(c):x}}}" for c in text if c not in INVISIBLE)
+    """Each character as a symbol, whatever it means in typst; TeX's asterisk is not raised."""
+    shown = (c for c in text.replace("*", "∗") if c not in INVISIBLE)
+    return "".join(f"\\u{{{ord(c):x}}}" for c in shown)
 
 
 def row(math):
@@ -214,7 +216,7 @@ def letters(math):
 
 def operator(math):
     text = math.get_text()
-    source = symbols(text.replace("∥", "‖") if math.has_attr("form") else text)
+    source = symbols(text.translate(BARS) if math.has_attr("form") else text)
     if math.has_attr("minsize"):
         return f"lr(size: #{math['minsize']}, {source})"
     is_between = (math.get("stretchy"), math.get("form")) == ("true", "infix")
