@@ -106,7 +106,7 @@ MARKDOWN = {
     "[named][1]\n\n[1]: https://y.org": "named",
     "a[^1] b[^n]\n\n[^1]: word\n\n- [^n]: https://x.org": "a[^1] b[^n]\n[^1]: word\n• [^n]: https://x.org",
     "`\\(x\\)`, `$y$`, ``$`z`$``: \\$5, not $6.": "\\(x\\), $y$, $`z`$: $5, not $6.",
-    "```\n$v$\n```\n~~~\n$w$\n~~~\n\n$a\n\nb$": "$v$\n$w$\n$a\nb$",
+    "```\n$v\n```\n~~~\n$w\n~~~\n$x$\n\n$a\n\nb$": "$v\n$w\n𝑥\n$a\nb$",
     "<code>$q$</code>\n\n    $r$ s": "$q$\n$r$ s",
     "3. three\n4. four": "3. three\n4. four",
     "1. one\n   - nested\n\n     more\n2. two": "1. one\n• nested\nmore\n2. two",
