@@ -29,8 +29,8 @@ def read(pdf):
                 low = min(cm[5], cm[5] + cm[3])
                 pictures.append((number, cm[4], low, abs(cm[0]), abs(cm[3])))
 
-        text = page.extract_text(visitor_text=visit_text, visitor_operand_before=visit_operator)
-        pages.append(text.replace("\u200b", ""))
+        visitors = {"visitor_text": visit_text, "visitor_operand_before": visit_operator}
+        pages.append(page.extract_text(**visitors))
     return pages, glyphs, pictures
 
 

@@ -33,7 +33,6 @@ NOT_SEEN = ["style", "script", "template", "title"]
 NOT_ON_PAPER = ["iframe", "video", "audio", "object", "embed", "svg", "math"]
 TASK = re.compile(r"(<li>(?:\n<p>)?)\[([ xX])\] ")
 BORDER = "\ue002"  # between two texts that pandoc converts at once
-LONG_WORD = re.compile(r"[^\s\ue000\ue001]{50,}")
 NO_ATTACHMENTS = MappingProxyType({})
 
 
@@ -41,14 +40,9 @@ class PictureError(ValueError):
     """A picture cannot be shown; the message says why."""
 
 
-def breakable(text):
-    """The text with places in its long words where typst may break a line."""
-    return LONG_WORD.sub(lambda word: "\u200b".join(word[0]), text)
-
-
 def raw_block(text, language):
     """Typst for text in the code font; language: "python", "output", "stderr" or "text"."""
-    text = breakable(text.strip("\n"))
+    text = text.strip("\n")
     return f"\n#raw({quoted(text)}, block: true, lang: {quoted(language)})\n"
 
 
@@ -104,8 +98,6 @@ class Texts:
             link["href"] = self.formulas.restore(link.get("href", ""))
             if not re.match(r"(https?|mailto):", link["href"]):
                 link.unwrap()  # typst stops at a link to a place that is not there
-        for text in soup.find_all(string=LONG_WORD):
-            text.replace_with(breakable(text))
         for picture in soup.find_all("img"):
             address = self.formulas.restore(picture.get("src", ""))
             try:

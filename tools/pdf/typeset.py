@@ -179,7 +179,7 @@ def read_written(path):
 
 def foreign_characters(text):
     """Characters in a text that only a font of the machine can show, a sorted list."""
-    ours = {*FT2Font(FONTS / "DejaVuSans.ttf").get_charmap(), *MATHEMATICAL_LETTERS, ord("\u200b")}
+    ours = {*FT2Font(FONTS / "DejaVuSans.ttf").get_charmap(), *MATHEMATICAL_LETTERS}
     return sorted(c for c in set(text) if ord(c) not in ours and c.isprintable())
 
 
