@@ -5,6 +5,9 @@ r"""Formulas: found in Markdown as Jupyter finds them, read by pandoc, and writt
 Pandoc refuses TeX that it does not know, and MathML has few elements, each of which has its rule
 here. So a formula becomes what was asked for, or is shown as its source with a warning. As a guard,
 its letters, digits and columns are counted at both ends (`same_symbols`).
+
+Pandoc writes typst math, too, but without a word it loses columns, limits, signs such as \& and the
+heights of delimiters, and which of its names of symbols exist depends on the release of typst.
 """
 
 import re
