@@ -23,7 +23,6 @@ from tools.common import (
     ROOT,
     clear_exit,
     command_parser,
-    require_different_files,
     write_atomically,
 )
 
@@ -78,7 +77,11 @@ def main():
         output = Path(arguments.output or path.with_suffix(".pdf"))
         if output.suffix.lower() != ".pdf":
             raise HandInError(f"{output}: expected a name that ends in .pdf after -o")
-        require_different_files([("-o", output)], [("the written part", arguments.written)])
+        if arguments.written and output.resolve() == Path(arguments.written).resolve():
+            raise HandInError(
+                f"{output} would be overwritten, but it is the written part: name another file "
+                "with -o"
+            )
         written = read_written(arguments.written) if arguments.written else None
         notebook = read_notebook(path)
         given = handed_out()
