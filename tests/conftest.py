@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import nbformat
 import numpy as np
 import pytest
+from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
 import checking
@@ -51,16 +52,26 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="session")
-def fresh_run(saved_notebook, tmp_path_factory):
-    """The notebook after a run in a student's folder, and the two embeddings that it trained."""
-    folder = tmp_path_factory.mktemp("student")
-    for path in STUDENT_FILES:
-        shutil.copy(path, folder)
-    fresh = copy.deepcopy(saved_notebook)
-    for cell in code_cells(fresh):
-        cell.outputs, cell.execution_count = [], None
-    fresh.cells.append(nbformat.v4.new_code_cell(PROBE))
-    run(fresh, folder)
+def fresh_run(saved_notebook, tmp_path_factory, worker_id):
+    """The notebook after a run in a student's folder, and the two embeddings that it trained.
+
+    It is run once, by the first process that needs it.
+    """
+    parent = tmp_path_factory.getbasetemp()
+    folder = (parent if worker_id == "master" else parent.parent) / "student"
+    path = folder / NOTEBOOK.name
+    with FileLock(f"{folder}.lock"):
+        if not path.exists():
+            folder.mkdir()
+            for file in STUDENT_FILES:
+                shutil.copy(file, folder)
+            fresh = copy.deepcopy(saved_notebook)
+            for cell in code_cells(fresh):
+                cell.outputs, cell.execution_count = [], None
+            fresh.cells.append(nbformat.v4.new_code_cell(PROBE))
+            run(fresh, folder)
+            nbformat.write(fresh, path)
+    fresh = nbformat.read(path, as_version=4)
     embeddings = json.loads(printed(fresh.cells.pop()))
     clean(fresh)
     return fresh, {name: np.array(rows) for name, rows in embeddings.items()}

@@ -10,7 +10,6 @@ import sys
 import time
 import zipfile
 from pathlib import Path
-from shutil import SameFileError
 
 import pytest
 
@@ -19,7 +18,6 @@ from tools.common import (
     ROOT,
     clear_exit,
     random_seed,
-    require_different_files,
     require_writable,
     room_files,
     whole_number,
@@ -107,19 +105,6 @@ def test_numbers_are_read_and_refused_out_of_their_range():
         with pytest.raises(argparse.ArgumentTypeError) as caught:
             whole_number(1, 10)(text)
         assert f"found {text[:30]!r}, expected a whole number, from 1 to 10" in str(caught.value)
-
-
-def test_no_file_is_written_that_is_read_or_written_otherwise(tmp_path):
-    (tmp_path / "text.txt").write_text("")
-    (tmp_path / "link.txt").symlink_to(tmp_path / "text.txt")
-    inputs = [("the text", tmp_path / "text.txt"), ("the model", None)]
-    require_different_files([("-o", tmp_path / "a"), ("--key", tmp_path / "b")], inputs)
-    for path in (tmp_path / "text.txt", tmp_path / "link.txt", tmp_path / "." / "text.txt"):
-        with pytest.raises(SameFileError, match="it is the text: name another file with -o"):
-            require_different_files([("-o", path)], inputs)
-    outputs = [("-o", tmp_path / "a"), ("--key", tmp_path / "a"), ("--staff", None)]
-    with pytest.raises(SameFileError, match="it is also the file of -o: name another .* --key"):
-        require_different_files(outputs, inputs)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import time
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import SameFileError
 
 ROOT = Path(__file__).resolve().parent.parent
 SENTENCES = ROOT / "raw_sentences.txt"
@@ -101,21 +100,6 @@ def whole_number(low, high=10**9):
 
 
 random_seed = whole_number(0, 2**32 - 1)  # what numpy.random.RandomState takes
-
-
-def require_different_files(outputs, inputs):
-    """Raise SameFileError if a tool would write to a file that it also reads or writes otherwise.
-
-    outputs: pairs (option, path or None). inputs: pairs (what the file is, path or None).
-    """
-    taken = {os.path.realpath(path): what for what, path in inputs if path is not None}
-    for option, path in [pair for pair in outputs if pair[1] is not None]:
-        what = taken.get(os.path.realpath(path))
-        if what is not None:
-            raise SameFileError(
-                f"{path} would be overwritten, but it is {what}: name another file with {option}"
-            )
-        taken[os.path.realpath(path)] = f"also the file of {option}"
 
 
 def command_parser(description):

@@ -151,13 +151,6 @@ def add_key_arguments(parser):
         group.add_argument(option, type=Path, default=default, help="default: %(default)s")
 
 
-def key_inputs(arguments):
-    """The files that `read_key` reads: pairs (what it is, path)."""
-    model = arguments.partially_trained if arguments.term is None else None
-    files = (arguments.notebook, arguments.data, model)
-    return list(zip(("the notebook", "the data", "the partially trained model"), files))
-
-
 def read_key(arguments):
     """The lines of the answer key, and the bytes of partially_trained.pk, of a command line.
 

@@ -188,7 +188,6 @@ CP1252, UTF_16 = "I don\u2019t know.\n".encode("cp1252"), "I do n't know .\n".en
         (b"\n\n", ["windows", "text"], "found no sentences"),
         (TEXT, ["windows", "text"], "ask for a smaller vocabulary with --vocab-size 20"),
         (TEXT, ["windows", "text", "--vocab-size", "20"], "take a longer text, one sentence a"),
-        (TEXT, ["windows", "text", "-o", "text"], "name another file with -o"),
         (TEXT, ["corpus", "--grammar", "text"], "text:1: found"),
         (TEXT, ["parameters", "--data", "text"], "text: found"),
         (None, ["parameters", "--data", "none"], "none: found nothing that can be loaded"),

@@ -504,7 +504,6 @@ def test_errors_are_one_line_and_come_early(tmp_path, monkeypatch, capsys):
         (["one", tmp_path / "missing", "-o", tmp_path / "x.json"], "found nothing there"),
         (["one", notebook, "-o", tmp_path / "none" / "x.json"], "cannot be written"),
         (["report", tmp_path / "empty"], "found no results"),
-        (["zip", notebook, "--notebook", notebook], "it is the notebook"),
     ):
         with pytest.raises(SystemExit) as stopped:
             run_tool(monkeypatch, *arguments)

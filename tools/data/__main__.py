@@ -19,7 +19,6 @@ from tools.common import (
     clear_exit,
     command_parser,
     random_seed,
-    require_different_files,
     whole_number,
     write_atomically,
 )
@@ -116,7 +115,6 @@ def main():
     if arguments.make is print_quality:
         print_quality(arguments)
         return
-    require_different_files([("-o", arguments.output)], [("what it is made of", arguments.source)])
     content, about = arguments.make(arguments)
     write_atomically(arguments.output, content)
     print(f"{arguments.output}: {about}")

@@ -33,6 +33,9 @@ SYMBOL = re.compile(r"([A-Za-z]\w*)\((\w+(?:,\w+)*)\)|([A-Z]\w*)")
 class GrammarError(ValueError):
     """The grammar cannot be used; the message says where, what was found, what was expected."""
 
+    def __init__(self, place, found, expected):
+        super().__init__(f"{place}: found {found}, expected {expected}")
+
 
 @dataclass(frozen=True)
 class Symbol:
@@ -104,7 +107,7 @@ def load_grammar(path=GRAMMAR):
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise GrammarError(f"{path}: cannot be read, expected a grammar: {error}") from error
+        raise GrammarError(path, f"a file that cannot be read ({error})", "a grammar") from error
     return parse_grammar(text, Path(path).name)
 
 
@@ -124,14 +127,12 @@ def parse_grammar(text, name="grammar"):
             elif head is not None:
                 _add_rule(grammar, head, [keyword, *words], place)
             else:
-                raise GrammarError(
-                    f"{place}: found an indented line, expected 'Symbol =' before it"
-                )
+                raise GrammarError(place, "an indented line", "'Symbol =' before it")
             continue
         head = columns = None
         if keyword in ("class", "feature"):
             if len(words) < 3 or words[1] != "=":
-                raise GrammarError(f"{place}: found {line!r}, expected '{keyword} Name = word ...'")
+                raise GrammarError(place, repr(line), f"'{keyword} Name = word ...'")
             if keyword == "class":
                 grammar.classes[words[0]] = words[2:]
             else:
@@ -139,7 +140,7 @@ def parse_grammar(text, name="grammar"):
         elif keyword == "once":
             unknown = set(words) - set(grammar.classes)
             if unknown:
-                raise GrammarError(f"{place}: found {min(unknown)!r}, expected names of classes")
+                raise GrammarError(place, repr(min(unknown)), "names of classes")
             grammar.once.update(*(grammar.classes[word] for word in words))
         elif keyword == "alone":
             grammar.alone.append(set(words))
@@ -148,16 +149,12 @@ def parse_grammar(text, name="grammar"):
         elif words[:1] == ["="]:
             head = _symbol(grammar, keyword, place)
             if head is None:
-                raise GrammarError(
-                    f"{place}: found {keyword!r}, expected 'Symbol' or 'symbol(argument,...)'"
-                )
+                raise GrammarError(place, repr(keyword), "'Symbol' or 'symbol(argument,...)'")
             if words[1:]:
                 _add_rule(grammar, head, words[1:], place)
         else:
-            raise GrammarError(
-                f"{place}: found {line!r}, expected 'Symbol =' or a line that begins with "
-                "class, feature, table, once or alone"
-            )
+            expected = "'Symbol =' or a line that begins with class, feature, table, once or alone"
+            raise GrammarError(place, repr(line), expected)
     _check(grammar)
     return grammar
 
@@ -166,7 +163,7 @@ def _weighted(word, place):
     """Split `value*weight`, the weight being 1 if it is left out."""
     value, star, weight = word.partition("*")
     if star and not NUMBER.fullmatch(weight):
-        raise GrammarError(f"{place}: found {word!r}, expected 'value' or 'value*weight'")
+        raise GrammarError(place, repr(word), "'value' or 'value*weight'")
     return value, float(weight or 1)
 
 
@@ -183,15 +180,14 @@ def _symbol(grammar, text, place):
 def _arguments(grammar, text, place):
     """The arguments in `(person,past)`: each is a variable or a value of a feature."""
     if not (text.startswith("(") and text.endswith(")")):
-        raise GrammarError(f"{place}: found {text!r}, expected '(argument,...)'")
+        raise GrammarError(place, repr(text), "'(argument,...)'")
     arguments = tuple(text[1:-1].split(","))
     values = set(itertools.chain.from_iterable(grammar.features.values()))
     for argument in arguments:
         if argument not in values and grammar.feature_of(argument) is None:
-            raise GrammarError(
-                f"{place}: found the argument {argument!r}, expected a feature, one of "
-                f"{', '.join(grammar.features)}, or one of their values"
-            )
+            features = ", ".join(grammar.features)
+            expected = f"a feature, one of {features}, or one of their values"
+            raise GrammarError(place, f"the argument {argument!r}", expected)
     return arguments
 
 
@@ -201,15 +197,14 @@ def _choice(grammar, text, place):
     for atom in text.split("|"):
         symbol = _symbol(grammar, atom, place)
         if symbol is None and (not atom or "(" in atom or ")" in atom or NUMBER.fullmatch(atom)):
-            raise GrammarError(
-                f"{place}: found {text!r}, expected a word, Symbol, symbol(argument,...) without "
-                "spaces, or some of them with '|' between them"
+            expected = (
+                "a word, Symbol, symbol(argument,...) without spaces, or some of them with '|' "
+                "between them"
             )
+            raise GrammarError(place, repr(text), expected)
         atoms.append(symbol or atom)
     if len(atoms) > MOST_CHOICES:
-        raise GrammarError(
-            f"{place}: found a choice of {len(atoms)}, expected at most {MOST_CHOICES}"
-        )
+        raise GrammarError(place, f"a choice of {len(atoms)}", f"at most {MOST_CHOICES}")
     return tuple(atoms)
 
 
@@ -219,7 +214,7 @@ def _add_rule(grammar, head, words, place):
     if NUMBER.fullmatch(words[0]):
         weight, words = float(words[0]), words[1:]
     if not words:
-        raise GrammarError(f"{place}: found a weight alone, expected words or symbols after it")
+        raise GrammarError(place, "a weight alone", "words or symbols after it")
     body = tuple(_choice(grammar, word, place) for word in words)
     grammar.rules.setdefault(head.name, []).append(Rule(head, weight, body, place))
 
@@ -228,9 +223,7 @@ def _add_row(grammar, columns, words, place):
     """Add a rule `symbol(column) = cell` for each cell of a table's row but `-`."""
     symbol, *cells = words
     if len(cells) != len(columns):
-        raise GrammarError(
-            f"{place}: found {len(cells)} cells, expected {len(columns)}; '-' leaves one out"
-        )
+        raise GrammarError(place, f"{len(cells)} cells", f"{len(columns)}; '-' leaves one out")
     for arguments, cell in zip(columns, cells, strict=True):
         if cell != "-":
             _add_rule(grammar, Symbol(symbol, arguments), [cell], place)
@@ -241,7 +234,7 @@ def _check(grammar):
     listed = list(itertools.chain.from_iterable(grammar.classes.values()))
     for word in listed:
         if listed.count(word) > 1:
-            raise GrammarError(f"{grammar.name}: found {word!r} in two classes, expected one")
+            raise GrammarError(grammar.name, f"{word!r} in two classes", "one")
     for name, words in grammar.classes.items():  # a class is a symbol too
         rule = Rule(Symbol(name), 1.0, (tuple(words),), grammar.name)
         grammar.rules.setdefault(name, [rule])
@@ -249,7 +242,7 @@ def _check(grammar):
     for symbol, place in todo:  # grows while it is walked through
         alternatives = grammar.alternatives(symbol)
         if not alternatives:
-            raise GrammarError(f"{place}: found {symbol}, expected a rule that fits it")
+            raise GrammarError(place, symbol, "a rule that fits it")
         for rule, bound in alternatives:
             free = grammar.free_variables(rule)
             for values in itertools.product(*map(grammar.feature_of, free)):
@@ -258,9 +251,7 @@ def _check(grammar):
                     if isinstance(atom, str):
                         used.add(atom)
                         if atom not in listed and atom != NOTHING:
-                            raise GrammarError(
-                                f"{rule.place}: found the word {atom!r}, expected one of a class"
-                            )
+                            raise GrammarError(rule.place, f"the word {atom!r}", "one of a class")
                         continue
                     ground = _ground(atom, binding)
                     if ground not in seen:
@@ -269,10 +260,10 @@ def _check(grammar):
     reached = {symbol.name for symbol in seen} | set(grammar.classes)
     for name, (rule, *_) in grammar.rules.items():
         if name not in reached:
-            raise GrammarError(f"{rule.place}: found {name}, expected a symbol that a rule uses")
+            raise GrammarError(rule.place, name, "a symbol that a rule uses")
     for word in listed:
         if word not in used:
-            raise GrammarError(f"{grammar.name}: found {word!r} in no rule, expected it in one")
+            raise GrammarError(grammar.name, f"{word!r} in no rule", "it in one")
 
 
 # ---------------------------------------------------------------- drawing sentences
@@ -333,9 +324,8 @@ class Sampler:
         try:
             self._expand(Symbol(START), words)
         except RecursionError:
-            raise GrammarError(
-                f"{self.grammar.name}: found symbols that never end, expected an end to each"
-            ) from None
+            found = "symbols that never end"
+            raise GrammarError(self.grammar.name, found, "an end to each") from None
         return words if self._is_good(words) else None
 
 
@@ -353,10 +343,8 @@ def sample_corpus(grammar, how_many=HOW_MANY, seed=SEED):
             line = " ".join(words or [])
             in_vain = 0 if words and line not in sentences else in_vain + 1
             if in_vain == MOST_DRAWS:
-                raise GrammarError(
-                    f"{grammar.name}: found {len(sentences)} different sentences of {SHORTEST} to "
-                    f"{LONGEST} words, expected {how_many}"
-                )
+                found = f"{len(sentences)} different sentences of {SHORTEST} to {LONGEST} words"
+                raise GrammarError(grammar.name, found, how_many)
             if in_vain == 0:
                 sentences[line] = None
                 bar.update()

@@ -22,7 +22,6 @@ import checking
 from tools.common import (
     clear_exit,
     command_parser,
-    require_different_files,
     require_writable,
     write_atomically,
 )
@@ -38,7 +37,7 @@ from tools.grade.submission import (
     write_result,
 )
 from tools.notebook import NotebookError
-from tools.reference import add_key_arguments, key_inputs, read_key
+from tools.reference import add_key_arguments, read_key
 
 # More than there are processors, since one that sleeps must not keep the others waiting.
 AT_A_TIME = 2 * (os.cpu_count() or 1)
@@ -112,7 +111,6 @@ def report(arguments):
 def write_zip(arguments):
     """Write the autograder."""
     path = arguments.output
-    require_different_files([("zip", path)], key_inputs(arguments))
     require_writable(path)
     _, model = read_key(arguments)
     write_atomically(path, autograder_zip(arguments.notebook, arguments.data, model))

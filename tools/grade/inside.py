@@ -27,7 +27,6 @@ import checking
 from tools.grade.problems import FUNCTIONS, arguments_of, named_results, problems_of
 from tools.grade.statements import findings, needed, read_statements, written_lines
 from tools.notebook import (
-    LARGEST,
     NotebookError,
     answers,
     code_cells,
@@ -272,7 +271,7 @@ def main():
     give_up_rights(request)
     try:
         with source:
-            notebook = parse_notebook(source.read(LARGEST + 1), request["name"])
+            notebook = parse_notebook(source.read(), request["name"])
         {"judge": judge, "re_execute": re_execute}[request["task"]](notebook, request, send)
     except NotebookError as error:
         send(failed=str(error)[: 2 * MAX_TEXT])

@@ -23,7 +23,7 @@ BUBBLEWRAP, OTHER_USER, NONE = "bubblewrap", "an unprivileged user", "no sandbox
 MODULES = (
     *("checking.py", "tools/__init__.py"),
     *(f"tools/{name}.py" for name in ("common", "notebook", "questions")),
-    *(f"tools/grade/{name}.py" for name in ("__init__", "inside", "problems", "statements")),
+    *(f"tools/grade/{name}.py" for name in ("inside", "problems", "statements")),
 )
 LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/fonts")
 PYTHON = ("bin", "lib", "lib64", "pyvenv.cfg")  # in a folder of Python, or a virtual environment

@@ -73,8 +73,10 @@ def main():
         if output.suffix.lower() != ".pdf":
             raise HandInError(f"{output}: expected a name that ends in .pdf after -o")
         if arguments.written and output.resolve() == Path(arguments.written).resolve():
-            text = "would be overwritten, but it is the written part: name another file with -o"
-            raise HandInError(f"{output} {text}")
+            raise HandInError(
+                f"{output} would be overwritten, but it is the written part: name another file "
+                "with -o"
+            )
         written = read_written(arguments.written) if arguments.written else None
         notebook = read_notebook(path)
         given = handed_out()

@@ -34,7 +34,6 @@ from tools.common import (
     SENTENCES,
     clear_exit,
     command_parser,
-    require_different_files,
     require_writable,
     room_files,
     write_atomically,
@@ -50,7 +49,7 @@ from tools.notebook import (
     run,
 )
 from tools.questions import QUESTIONS
-from tools.reference import add_key_arguments, key_inputs, read_key
+from tools.reference import add_key_arguments, read_key
 from tools.release.leaks import find_traces, letters_and_digits, traces_of_solutions
 
 FOLDER = "hw1"  # in the zip
@@ -248,13 +247,14 @@ def text_path(arguments):
 
 
 def require_outputs(arguments):
-    """Raise OSError if the zip cannot be written, or a file would overwrite another one."""
+    """Raise OSError if the zip cannot be written, ReleaseError if --staff would overwrite files."""
     require_writable(arguments.output)
-    outputs = [("-o", arguments.output)]
-    if arguments.staff:
-        outputs += [("--staff", arguments.staff / name) for name in (*STAFF_FILES, NOTEBOOK.name)]
-    inputs = [*key_inputs(arguments), ("the text", text_path(arguments))]
-    require_different_files(outputs, inputs)
+    read = arguments.notebook, arguments.data, arguments.partially_trained
+    if arguments.staff and arguments.staff.resolve() in [path.resolve().parent for path in read]:
+        raise ReleaseError(
+            f"{arguments.staff}: has files of the same names, which would be overwritten: name "
+            "another folder after --staff"
+        )
 
 
 @clear_exit(ReleaseError, NotebookError, checking.DataFileError)
