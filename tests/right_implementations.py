@@ -1,9 +1,10 @@
 """A plain model for the tests of the checker, and right implementations in many styles.
 
 `Model` has what a student is given. What a student writes is in the lists `GLOVE`,
-`LOSS_DERIVATIVE` and `BACK_PROPAGATE`: functions whose names say how they do it, and plain ones
-with a piece of the source replaced by another that does the same. The checker has to pass every
-one.
+`LOSS_DERIVATIVE` and `BACK_PROPAGATE`: the plain function, and variants of it with a piece of the
+source replaced by another that does the same. The checker can tell them apart by the layout of
+their arrays, by the rounding of their sums, or by what they use of their arguments, and has to pass
+every one.
 """
 
 import inspect
@@ -130,8 +131,9 @@ def replaced(function, old, new, **more):
 
 
 def all_replaced(function, table):
-    """A function for each of the pieces in a table {old: pieces that do the same}."""
-    return [replaced(function, old, new) for old, pieces in table.items() for new in pieces]
+    """The function, and one for each of the pieces in a table {old: pieces that do the same}."""
+    pieces = [(old, new) for old, pieces in table.items() for new in pieces]
+    return [function, *(replaced(function, old, new) for old, new in pieces)]
 
 
 # grad_GLoVe
@@ -152,43 +154,7 @@ def grad_GLoVe(W, T, b, c, X):
     return 2 * E @ T, 2 * E.T @ W, 2 * E.sum(axis=1)[:, None], 2 * E.sum(axis=0)[:, None]
 
 
-def glove_in_loops(W, W_tilde, b, b_tilde, log_co_occurrence):
-    """The derivative of each square, added to what it depends on."""
-    is_symmetric = W_tilde is None
-    gradients = [None if p is None else np.zeros_like(p) for p in (W, W_tilde, b, b_tilde)]
-    grad_W, grad_W_tilde, grad_b, grad_b_tilde = gradients
-    if is_symmetric:
-        W_tilde, grad_W_tilde, b_tilde, grad_b_tilde = W, grad_W, b, grad_b
-    for i in range(len(W)):
-        for j in range(len(W)):
-            residual = W[i] @ W_tilde[j] + b[i, 0] + b_tilde[j, 0] - log_co_occurrence[i, j]
-            grad_W[i] += 2 * residual * W_tilde[j]
-            grad_W_tilde[j] += 2 * residual * W[i]
-            grad_b[i] += 2 * residual
-            grad_b_tilde[j] += 2 * residual
-    return tuple(gradients)
-
-
-def glove_expanded(W, W_tilde, b, b_tilde, log_co_occurrence):
-    """Never forms the residual: its four terms are multiplied out."""
-    is_symmetric = W_tilde is None
-    U, c = (W, b) if is_symmetric else (W_tilde, b_tilde)
-    n = len(W)
-    X = log_co_occurrence
-
-    def side(A, B, a, b, X):
-        grad_A = 2 * (A @ (B.T @ B) + a * B.sum(axis=0) + b.T @ B - X @ B)
-        grad_a = 2 * (A @ B.sum(axis=0)[:, None] + n * a + b.sum() - X.sum(axis=1, keepdims=True))
-        return grad_A, grad_a
-
-    (grad_W, grad_b), (grad_U, grad_c) = side(W, U, b, c, X), side(U, W, c, b, X.T)
-    if is_symmetric:
-        return grad_W + grad_U, None, grad_b + grad_c, None
-    return grad_W, grad_U, grad_b, grad_c
-
-
-GLOVE = [grad_GLoVe, glove_in_loops, glove_expanded]
-GLOVE += all_replaced(
+GLOVE = all_replaced(
     grad_GLoVe,
     {
         "W @ T.T + b + c.T - X": ["np.array([T @ w + v + c[:, 0] for w, v in zip(W, b)]) - X"],
@@ -207,18 +173,6 @@ GLOVE += all_replaced(
 # compute_loss_derivative(self, output_activations, expanded_target_batch, target_mask)
 
 
-def derivative_in_loops(self, y, t, m):
-    B, N, _ = m.shape
-    V = len(self.vocab)
-    derivative = np.zeros_like(y)
-    for i in range(B):
-        for n in range(N):
-            if m[i, n, 0]:
-                for j in range(n * V, (n + 1) * V):
-                    derivative[i, j] = y[i, j] - t[i, j]
-    return derivative
-
-
 def derivative_in_a_buffer(self, y, t, m):
     """The same array is returned again and again, filled again."""
     if getattr(type(self), "buffer", None) is None or type(self).buffer.shape != y.shape:
@@ -227,7 +181,7 @@ def derivative_in_a_buffer(self, y, t, m):
     return type(self).buffer
 
 
-LOSS_DERIVATIVE = [Model.compute_loss_derivative, derivative_in_loops, derivative_in_a_buffer]
+LOSS_DERIVATIVE = [derivative_in_a_buffer]
 LOSS_DERIVATIVE += all_replaced(
     Model.compute_loss_derivative,
     {
@@ -248,86 +202,14 @@ LOSS_DERIVATIVE += all_replaced(
 # back_propagate(self, input_batch, activations, loss_derivative)
 
 
-def back_in_loops(self, input_batch, activations, loss_derivative):
-    """Unit by unit, window by window."""
-    params, V = self.params, len(self.vocab)
-    D = params.word_embedding_weights.shape[1]
-    gradient = Params(*(np.zeros_like(array) for array in vars(params).values()))
-    for i, window in enumerate(input_batch):
-        hidden, d = activations.hidden_layer[i], loss_derivative[i]
-        to_hidden = np.zeros(len(hidden))
-        for j in range(len(window) * V):
-            gradient.output_bias[j] += d[j]
-            for k in range(len(hidden)):
-                gradient.hid_to_output_weights[j, k] += d[j] * hidden[k]
-                to_hidden[k] += d[j] * params.hid_to_output_weights[j, k]
-        for k in range(len(hidden)):
-            to_hidden[k] *= hidden[k] * (1 - hidden[k])
-            gradient.hid_bias[k] += to_hidden[k]
-            for n, word in enumerate(window):
-                for e in range(D):
-                    weight = params.embed_to_hid_weights[k, n * D + e]
-                    value = params.word_embedding_weights[word, e]
-                    gradient.embed_to_hid_weights[k, n * D + e] += to_hidden[k] * value
-                    gradient.word_embedding_weights[word, e] += to_hidden[k] * weight
-    return gradient
-
-
-def back_window_by_window(self, i, a, d):
-    total = None
-    for row in range(len(i)):
-        part = type(a)(*(layer[row : row + 1] for layer in vars(a).values()))
-        gradient = Model.back_propagate(self, i[row : row + 1], part, d[row : row + 1])
-        arrays = list(vars(gradient).values())
-        total = arrays if total is None else [x + y for x, y in zip(total, arrays, strict=True)]
-    return Params(*total)
-
-
-def back_at_masked_positions(self, i, a, d):
-    """Only the chunk of the hidden word: the derivative is 0 in the others."""
-    N, V = i.shape[1], len(self.vocab)
-    h = np.zeros_like(a.hidden_layer)
-    gradient = Params(*(np.zeros_like(array) for array in vars(self.params).values()))
-    for n in range(N):
-        rows, chunk = i[:, n] == 0, slice(n * V, (n + 1) * V)
-        part = d[rows, chunk]
-        h[rows] += part @ self.params.hid_to_output_weights[chunk]
-        gradient.hid_to_output_weights[chunk] = part.T @ a.hidden_layer[rows]
-        gradient.output_bias[chunk] = part.sum(axis=0)
-    h *= a.hidden_layer * (1 - a.hidden_layer)
-    gradient.hid_bias = h.sum(axis=0)
-    gradient.embed_to_hid_weights = h.T @ a.embedding_layer
-    np.add.at(
-        gradient.word_embedding_weights,
-        i,
-        (h @ self.params.embed_to_hid_weights).reshape(*i.shape, -1),
-    )
-    return gradient
-
-
-def back_with_own_activations(self, i, a, d):
-    """The layers computed again, in extended precision."""
-    params = self.params
-    x = params.word_embedding_weights[i].reshape(len(i), -1).astype(np.longdouble)
-    hidden = 1 / (1 + np.exp(-(x @ params.embed_to_hid_weights.T + params.hid_bias)))
-    own = Activations(x.astype(float), hidden.astype(float), a.output_layer)
-    return Model.back_propagate(self, i, own, d)
-
-
-BACK_PROPAGATE = [
-    Model.back_propagate,
-    back_in_loops,
-    back_window_by_window,
-    back_at_masked_positions,
-    back_with_own_activations,
-]
-BACK_PROPAGATE += all_replaced(
+BACK_PROPAGATE = all_replaced(
     Model.back_propagate,
     {
         "d.sum(axis=0)": ["d.mean(axis=0) * len(d)", "d[::-1].cumsum(axis=0)[-1].copy()"],
         "d.T @ S": ["(S.T @ d).T", "np.matmul(d.T, S, out=np.empty_like(W2))"],
         "slope = S * (1 - S)": [
             "slope = S - S**2",
+            "S = self.compute_activations(i).hidden_layer; slope = S * (1 - S)",
             "slope = (1 - S) / (1 / np.maximum(S, 1e-300))",
             # The loss does not depend on what is shown, so its derivative there is 0.
             "slope = S * (1 - S); assert not d.reshape(*i.shape, -1)[i > 0].any()",
