@@ -283,15 +283,15 @@ def test_what_is_true_of_both_models_is_said_once(capsys):
     assert capsys.readouterr().out.count("Remark: right at these sizes only.") == 1
 
 
-def test_an_exception_is_reported_with_its_line():
-    def back_propagate(self, i, a, d):
-        return a.hidden_layer @ d
+def test_an_exception_is_reported_with_the_line_of_the_function():
+    """Not with that of NumPy, where it is raised."""
 
-    with pytest.raises(checking.GradientCheckError) as caught:
-        check(subclass(back_propagate=back_propagate))
+    def back_propagate(self, i, a, d):
+        return np.linalg.inv(d)
+
     number = back_propagate.__code__.co_firstlineno + 1
-    assert str(caught.value).startswith(
-        f"back_propagate stops in line {number}:\n    return a.hidden_layer @ d\nValueError: matmul"
+    assert error_of(subclass(back_propagate=back_propagate)).startswith(
+        f"back_propagate stops in line {number}:\n    return np.linalg.inv(d)\nLinAlgError: Last"
     )
 
 
@@ -343,15 +343,6 @@ def test_a_loop_is_a_remark_with_its_line(loop, capsys):
     remark = re.search(r"Remark: line (\d+) has a loop:\n    (.*)", capsys.readouterr().out)
     line = linecache.getline(function.__code__.co_filename, int(remark[1]))
     assert line.strip() == remark[2] == loop
-
-
-def test_no_loop_no_remark(capsys):
-    def back_propagate(self, i, a, d):
-        """There is no loop for this word, while it is in a text."""
-        return Model.back_propagate(self, i, a, d)  # nor for one in a comment
-
-    check(subclass(back_propagate=back_propagate))
-    assert "Remark" not in capsys.readouterr().out
 
 
 def test_a_function_that_fails_at_its_first_call_alone():
