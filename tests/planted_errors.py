@@ -20,7 +20,7 @@ RIGHT = {
     "back_propagate": Model.back_propagate,
 }
 PLANTED = []
-GLOBALS = {}  # what a notebook leaves around: model, inputs, mask and more; each test fills it
+GLOBALS = {}  # what a notebook leaves around: model, inputs, y and t; each test fills it
 HIDDEN = {"shows": False}
 
 
@@ -32,10 +32,6 @@ class Planted:
     says: str | None = None
     shows: bool = True
     sizes: dict = field(default_factory=dict)
-
-    def model_class(self):
-        """`Model` with the mistake, which is in one of its two methods."""
-        return type("PlantedModel", (Model,), {self.target: self.make()})
 
 
 def plant(target, make, table):

@@ -223,7 +223,7 @@ def test_map_shows_that_only_repeated_words_are_wrong():
 
 def test_map_shows_that_only_masked_positions_are_right():
     rows = map_of("compute_loss_derivative", "(y - t) * m", "y - t")
-    assert len(rows) == 8
+    assert {window.split().index("[MASK]") for window, _ in rows} == {0, 1, 2}
     for window, signs in rows:
         for word, block in zip(window.split(), signs.split(), strict=True):
             assert block == 9 * ("." if word == "[MASK]" else "x")

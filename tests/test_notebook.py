@@ -10,6 +10,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import textwrap
 
 import nbformat
 import numpy as np
@@ -26,15 +27,8 @@ from tools.questions import QUESTIONS
 from tools.reference import partially_train
 
 POINTS = {  # of the handout, by the grade_id of the cell that earns them
-    "q2_1_1": 1,
-    "q2_1_2": 6,
-    "check_GLoVe": 6,
-    "q2_1_4": 3,
-    "check_loss_derivative": 8,
-    "check_gradients": 8,
-    "print_gradients": 8,
-    "train": 2,
-    "q2_3": 8,
+    **{"q2_1_1": 1, "q2_1_2": 6, "check_GLoVe": 6, "q2_1_4": 3, "check_loss_derivative": 8},
+    **{"check_gradients": 8, "print_gradients": 8, "train": 2, "q2_3": 8},
 }
 IDENTIFIERS = """
     calculate_log_co_occurrence loss_GLoVe grad_GLoVe train_GLoVe Params Activations Model train
@@ -92,11 +86,8 @@ def test_cells_are_marked_for_nbgrader_with_the_points_of_the_handout(saved_note
     marked = [cell for cell in saved_notebook.cells if "nbgrader" in cell.metadata]
     ids = [grade_id(cell) for cell in marked]
     assert len(ids) == len(set(ids))
-    graded = {
-        grade_id(cell): cell.metadata.nbgrader.points
-        for cell in marked
-        if cell.metadata.nbgrader.grade
-    }
+    nbgrader = {grade_id(cell): cell.metadata.nbgrader for cell in marked}
+    graded = {name: data.points for name, data in nbgrader.items() if data.grade}
     assert graded == POINTS
     for cell in marked:
         assert cell.metadata.nbgrader.schema_version == 3
@@ -107,20 +98,20 @@ def test_cells_are_marked_for_nbgrader_with_the_points_of_the_handout(saved_note
     assert not any("SOLUTION" in cell.source for cell in unmarked)
 
 
+def names(statements, context):
+    """Names of the variables that some statements read (`ast.Load`) or assign (`ast.Store`)."""
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
+
+
 def test_the_gap_of_back_propagate_is_the_four_arrays_of_the_handout(saved_notebook):
     source = cell_of(saved_notebook, "back_propagate").source
     before, solution, after = re.split(r" *### (?:BEGIN|END) SOLUTION", source)
-    (function,) = ast.parse(f"def f():\n{solution}").body
-    assigned = {target.id for node in function.body for target in node.targets}
-    four = {
-        f"{name}_grad"
-        for name in ("hid_to_output_weights", "output_bias", "embed_to_hid_weights", "hid_bias")
-    }
-    assert four <= assigned
+    gap = "hid_to_output_weights_grad output_bias_grad embed_to_hid_weights_grad hid_bias_grad"
+    assert set(gap.split()) <= names(ast.parse(textwrap.dedent(solution)).body, ast.Store)
     # What is given needs none of the four, so each can be judged where another is missing.
-    given = ast.parse(before + after)
-    loaded = {n.id for n in ast.walk(given.body[0].body[-1].value.func) if isinstance(n, ast.Name)}
-    assert loaded == {"Params"}
+    *given, _ = ast.parse(before + after).body[0].body
+    assert not names(given, ast.Load) & set(gap.split())
 
 
 def test_the_table_of_questions_agrees_with_the_headings(saved_notebook):

@@ -40,32 +40,6 @@ in_ten_of_ten = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def shared_finite_differences():
-    """Take each finite difference once: none depends on the functions that are checked.
-
-    One is the same as another if point, direction and the value of the function there are.
-    """
-    taken, derivative_along = {}, checking.derivative_along
-
-    def shared(function, point, direction):
-        key = point.tobytes(), direction.tobytes(), function(point + direction)
-        if key not in taken:
-            taken[key] = derivative_along(function, point, direction)
-        return taken[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checking, "derivative_along", shared)
-        yield
-
-
-def fill_globals(model, inputs, mask):
-    """What a notebook holds after the batch went through the model."""
-    masked, targets = inputs * (1 - mask), model.indicator_matrix(inputs * mask)
-    y = model.compute_activations(masked).output_layer
-    GLOBALS.update(model=model, inputs=masked, y=y, t=targets)
-
-
 def check(target, function, problem):
     """Check one function alone; problem: as `random_problem` returns it."""
     if target == "grad_GLoVe":
@@ -86,7 +60,10 @@ def test_planted_error_is_caught_and_explained(planted, seeds, monkeypatch):
     for seed in seeds:
         monkeypatch.setattr(checking, "SEED", seed)
         params, vocab, inputs, mask = random_problem(seed, **planted.sizes)
-        fill_globals(Model(params, vocab), inputs, mask)
+        model, masked = Model(params, vocab), inputs * (1 - mask)
+        y = model.compute_activations(masked).output_layer
+        targets = model.indicator_matrix(inputs * mask)
+        GLOBALS.update(model=model, inputs=masked, y=y, t=targets)  # as a notebook has them
         with (
             np.errstate(all="ignore"),  # what warns is the planted code
             pytest.raises(checking.GradientCheckError) as caught,
@@ -124,29 +101,29 @@ def test_right_implementations_pass_at_trained_parameters(factor, of_course):
         check(target, function, problem)
 
 
-def printed(model_class, problem, capsys):
-    """The printed lines, and what the printing refuses."""
+def printed(problem, capsys, **methods):
+    """What the printing prints of `Model` with some methods replaced, and what it refuses."""
     params, vocab, inputs, mask = problem
+    model, refused = type("ChangedModel", (Model,), methods)(params, vocab), ""
     try:
         with np.errstate(all="ignore"):
-            checking.print_gradients(model_class(params, vocab), inputs, mask)
+            checking.print_gradients(model, inputs, mask)
     except checking.GradientCheckError as error:
-        return capsys.readouterr().out + str(error)
-    return capsys.readouterr().out
+        refused = str(error)
+    return capsys.readouterr().out + refused
 
 
 @planted_errors([p for p in PLANTED if p.shows and p.target != "grad_GLoVe"])
 def test_mistake_changes_a_printed_line(planted, capsys):
     """That of the mistake itself: back_propagate, which may not be written, need not show it."""
-    problem, wrong = random_problem(0, **planted.sizes), planted.model_class()
-    right = Model
+    problem, others = random_problem(0, **planted.sizes), {}
     if planted.target == "compute_loss_derivative":
-        wrong, right = (type("Half", (c,), {"back_propagate": None}) for c in (wrong, right))
-    assert printed(wrong, problem, capsys) != printed(right, problem, capsys)
+        others = {"back_propagate": None}
+    wrong = {planted.target: planted.make()}
+    assert printed(problem, capsys, **wrong, **others) != printed(problem, capsys, **others)
 
 
 @right_implementations(IMPLEMENTATIONS[len(GLOVE) :])
 def test_right_implementations_print_the_same(target, function, capsys):
     problem = random_problem(0)
-    right = printed(Model, problem, capsys)
-    assert printed(type("RightModel", (Model,), {target: function}), problem, capsys) == right
+    assert printed(problem, capsys, **{target: function}) == printed(problem, capsys)

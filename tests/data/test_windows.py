@@ -15,7 +15,6 @@ from tools.data.__main__ import main
 
 TEXT = """the cat sat on the mat .
 the dog sat on the cat .
-the dog sat on the cat .
 a cat ate a fish on the mat .
 the fish sat on a dog .
 one two three four five six seven eight nine ten .
