@@ -62,14 +62,6 @@ def test_glove_loss_and_gradient_agree_with_the_double_sum(small, symmetric):
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_glove_training_leaves_its_arguments_alone(small, symmetric):
-    problem = glove_problem(6, 3, symmetric, np.random.RandomState(2))
-    before = copy.deepcopy(problem)
-    small.train_GLoVe(*problem, problem[-1])
-    assert all(np.array_equal(array, kept) for array, kept in zip(problem, before))
-
-
-@pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("d", [1, 7])
 def test_no_optimiser_gets_below_the_closed_form_and_a_good_one_reaches_it(small, symmetric, d):
     V, rng = 8, np.random.RandomState(3)
@@ -101,9 +93,11 @@ def test_glove_training_converges_for_few_words_that_occur_often(small, symmetri
     rng, d = np.random.RandomState(5), 4
     log_X = np.log(1 + rng.poisson(3000 * rng.uniform(size=(SMALL_V, SMALL_V))))
     start = small.init_GLoVe(d, symmetric, rng)
+    kept = copy.deepcopy(start)
     *_, train_loss, _ = small.train_GLoVe(*start, log_X, log_X)
     floor = small.optimal_losses_GLoVe(log_X, log_X, symmetric)[d, 0]
     assert floor * (1 - 1e-9) <= train_loss <= 1.005 * floor
+    assert all(map(np.array_equal, start, kept))  # for the run of the other model
 
 
 # The masked language model
@@ -156,18 +150,13 @@ def test_masks_have_a_single_one_a_row_at_every_position_equally_often(small):
     assert np.allclose(masks.mean(axis=0), 1 / SMALL_N, atol=0.01)
 
 
-def test_each_chunk_of_the_softmax_stands_alone(small):
+def test_chunks_of_the_softmax_stand_alone_and_large_inputs_stay_finite(small):
     # One maximum for all chunks would let the others underflow to 0 / 0.
     small.model.params.output_bias[:SMALL_V] += 3000
     output_layer = small.model.compute_activations(small.inputs).output_layer
-    chunks = output_layer.reshape(SMALL_B, SMALL_N, SMALL_V)
-    assert np.all(np.isfinite(chunks))
-    assert np.allclose(chunks.sum(axis=2), 1)
-
-
-def test_a_prediction_that_underflows_and_a_large_input_stay_finite(small):
+    assert np.allclose(output_layer.reshape(SMALL_B, SMALL_N, SMALL_V).sum(axis=2), 1)
     small.model.params.output_bias[1] = 1e4
-    assert np.isfinite(small.model.evaluate(small.inputs))
+    assert np.isfinite(small.model.evaluate(small.inputs))  # though predictions underflow
     with np.errstate(over="raise"):
         assert np.array_equal(small.sigmoid(np.array([-1e3, 1e3])), [0, 1])
 
@@ -253,15 +242,6 @@ def test_random_feedback_changes_only_what_goes_back_through_it(small):
     right, wrong = (vars(model.back_propagate(*forward(small))) for model in models)
     changed = {name for name in right if not np.allclose(right[name], wrong[name])}
     assert changed == {"word_embedding_weights", "embed_to_hid_weights", "hid_bias"}
-
-
-def test_an_interrupt_ends_the_training(small, monkeypatch):
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setitem(small.train.__globals__, "print_log", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        small.train(4, 6, epochs=1)
 
 
 def test_nearest_words_distances_and_analogies(small, capsys):

@@ -184,16 +184,16 @@ SIZES = {"D": 4, "H": 5, "G": 3, "N": 6}  # no two are equal
 
 
 @pytest.fixture(scope="module")
-def leaves():
-    """Random inputs and weights, with which no hidden unit is near its kink."""
+def values():
+    """The network for random inputs and weights, with which no hidden unit is near its kink."""
     rng, (D, H, G, N) = np.random.default_rng(0), SIZES.values()
     shapes = {"x": (D,), "W1": (H, D), "b1": (H,), "W2": (H, D), "b2": (H,)}
     shapes |= {"Wg": (G, 2 * H), "bg": (G,), "W3": (N, G), "W4": (N, D)}
     leaves = {name: rng.normal(size=shape) for name, shape in shapes.items()}
-    leaves["t"] = np.eye(N)[rng.integers(N)]
-    u = backprop.forward(leaves)["u"]
+    values = backprop.forward(leaves | {"t": np.eye(N)[rng.integers(N)]})
+    u = values["u"]
     assert np.abs(u).min() > 1e-4 and (u > 0).any() and (u < 0).any()
-    return leaves
+    return values
 
 
 def loss(leaves, offsets):
@@ -214,13 +214,9 @@ def loss(leaves, offsets):
 
 
 @pytest.fixture(scope="module")
-def values(leaves):
-    return backprop.forward(leaves)
-
-
-@pytest.fixture(scope="module")
-def gradients(leaves, values):
+def gradients(values):
     """Of every variable and every weight, by automatic differentiation."""
+    leaves = {name: values[name] for name in values if name not in backprop.STEPS}
     offsets = {name: 0.0 * np.asarray(values[name]) for name in backprop.STEPS}
     assert values["J"] == pytest.approx(loss(leaves, offsets), rel=1e-12)
     gradients = grad(loss, 0)(leaves, offsets) | grad(loss, 1)(leaves, offsets)
