@@ -102,7 +102,8 @@ def test_right_gradients_pass_at_other_parameters_and_sizes(sizes):
 def test_model_in_float32_is_checked_in_float64():
     params, vocab, inputs, mask = random_problem(0)
     single = Params(*(array.astype(np.float32) for array in vars(params).values()))
-    checking.check_gradients(Model(single, vocab), inputs, mask)
+    for function in (checking.check_gradients, checking.print_gradients):
+        function(Model(single, vocab), inputs, mask)
     assert all(array.dtype == np.float32 for array in vars(single).values())
 
 
