@@ -198,6 +198,7 @@ IN_SOURCE = {  # by the function, and the piece of its source that is replaced
             "mean over the batch": ("(y - t) * m / len(y)", MEAN.format("B")),
             "mean over both": ("(y - t) * m / m.size", "B N., as if a mean"),
             "mask of the next position": ("(y - t) * np.roll(m, 1, axis=1)", None),
+            "one position twice": ("(y - t) * m * [[1], [2], *[[1]] * (len(m[0]) - 2)]", None),
             "mask tiled, not repeated": ("y * np.resize(m, y.shape) - t", None),
             "one softmax": ("y * m / y.sum(axis=(1, 2), keepdims=True) - t", None),
             "softmax of the probability": ("softmax(y) * m - t", None),
