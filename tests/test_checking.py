@@ -2,36 +2,29 @@
 `test_planted_errors.py`."""
 
 import linecache
-import os
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import autograd
-import autograd.numpy as anp
 import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from planted_errors import not_written
 from right_implementations import (
-    BACK_PROPAGATE,
-    GLOVE,
-    LOSS_DERIVATIVE,
     Model,
     Params,
-    back_window_by_window,
+    cross_entropy,
     grad_GLoVe,
     loss_GLoVe,
+    loss_of_model,
     random_problem,
     replaced,
 )
 
 import checking
 from tools.common import PARTIALLY_TRAINED
-from tools.notebook import load_definitions
 
 ASSIGNMENT = {"V": 251, "N": 4, "D": 16, "H": 128, "B": 100, "scale": 0.3}
-COURSE = os.environ.get("HW1_COURSE_FILES")
 
 
 def subclass(**methods):
@@ -77,7 +70,7 @@ def test_derivative_of_a_polynomial_of_degree_4_is_exact():
     assert abs(derivative + 30) <= error < 1e-9
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3, 1e5])
+@pytest.mark.parametrize("scale", [1e-3, 1e3, 1e5])
 def test_step_follows_the_function(scale):
     """The error is small, and known, whatever the scale on which the function bends."""
     derivative, error = checking.derivative_along(
@@ -87,7 +80,7 @@ def test_step_follows_the_function(scale):
     assert abs(derivative - right) <= 10 * error <= 1e-6 * right
 
 
-@pytest.mark.parametrize("offset", [1e4, 1e6, 1e8])
+@pytest.mark.parametrize("offset", [1e4, 1e8])
 def test_error_is_known_where_rounding_is_most_of_it(offset):
     for x in np.linspace(0, 3, 100):
         derivative, error = checking.derivative_along(
@@ -96,68 +89,11 @@ def test_error_is_known_where_rounding_is_most_of_it(offset):
         assert abs(derivative - np.cos(x)) <= 10 * error
 
 
-def numbers(params):
-    return [vars(params)[name] for name in vars(params)]
-
-
-def loss_of_parameters(arrays, inputs, targets, V):
-    """The loss by another route: logarithms of sums, on autograd's arrays."""
-    word_embedding, embed_to_hid, hid_bias, hid_to_output, output_bias = arrays
-    rows = anp.reshape(word_embedding[inputs], (len(inputs), -1))
-    hidden = 0.5 * (1 + anp.tanh(0.5 * (anp.dot(rows, embed_to_hid.T) + hid_bias)))
-    return loss_of_z(anp.dot(hidden, hid_to_output.T) + output_bias, targets, inputs.shape[1], V)
-
-
-def loss_of_z(z, targets, N, V):
-    chunks, masked = anp.reshape(z, (-1, N, V)), anp.reshape(targets, (-1, N, V))
-    norm = anp.log(anp.sum(anp.exp(chunks), axis=2))
-    return anp.sum(norm * anp.sum(masked, axis=2)) - anp.sum(chunks * masked)
-
-
-def assert_close(found, expected):
-    for a, b in zip(found, expected, strict=True):
-        if a is not None:
-            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
-
-
-def test_right_implementations_are_those_of_autograd():
-    params, vocab, words, mask = random_problem(3)
-    model, inputs, V = Model(params, vocab), words * (1 - mask), len(vocab)
-    targets, target_mask = model.indicator_matrix(words * mask), mask[:, :, np.newaxis]
-    activations = model.compute_activations(inputs)
-    y = activations.output_layer
-    derivative = autograd.grad(loss_of_z)(np.log(y), targets, mask.shape[1], V)
-    for function in LOSS_DERIVATIVE:
-        assert_close([function(model, y, targets, target_mask)], [derivative])
-    expected = autograd.grad(loss_of_parameters)(numbers(params), inputs, targets, V)
-    for function in BACK_PROPAGATE:
-        assert_close(numbers(function(model, inputs, activations, derivative)), expected)
-
-
-@pytest.mark.parametrize("is_symmetric", [False, True])
-def test_right_grad_GLoVe_is_that_of_autograd(is_symmetric):
-    random = np.random.RandomState(3)
-    W, W_tilde = random.randn(2, 6, 3)
-    b, b_tilde = random.randn(2, 6, 1)
-    X = random.randn(6, 6)
-
-    def loss(W, W_tilde, b, b_tilde):
-        if is_symmetric:
-            W_tilde, b_tilde = W, b
-        return anp.sum((anp.dot(W, W_tilde.T) + b + b_tilde.T - X) ** 2)
-
-    expected = autograd.grad(loss, argnum=(0, 1, 2, 3))(W, W_tilde, b, b_tilde)
-    if is_symmetric:
-        W_tilde = b_tilde = None
-    for function in GLOVE:
-        assert_close(function(W, W_tilde, b, b_tilde, X), expected)
-
-
 # Nothing right is refused
 
 
 @pytest.mark.parametrize(
-    "sizes", [{"scale": 1e-3}, {"scale": 5.0}, {"N": 2}, {"B": 1}, {"V": 4}, {"H": 1}, {"D": 1}]
+    "sizes", [{"scale": 1e-3}, {"scale": 40.0}, {"N": 2}, {"B": 1}, {"V": 4}, {"H": 1}, {"D": 1}]
 )
 def test_right_gradients_pass_at_other_parameters_and_sizes(sizes):
     check(Model, **sizes)
@@ -165,9 +101,10 @@ def test_right_gradients_pass_at_other_parameters_and_sizes(sizes):
 
 def test_model_in_float32_is_checked_in_float64():
     params, vocab, inputs, mask = random_problem(0)
-    single = Params(*(array.astype(np.float32) for array in numbers(params)))
-    checking.check_gradients(Model(single, vocab), inputs, mask)
-    assert all(array.dtype == np.float32 for array in numbers(single))
+    single = Params(*(array.astype(np.float32) for array in vars(params).values()))
+    for function in (checking.check_gradients, checking.print_gradients):
+        function(Model(single, vocab), inputs, mask)
+    assert all(array.dtype == np.float32 for array in vars(single).values())
 
 
 def test_class_params_may_have_been_run_again():
@@ -178,52 +115,31 @@ def test_class_params_may_have_been_run_again():
     check(subclass(back_propagate=again))
 
 
-def test_batch_in_which_a_position_is_never_masked():
+def test_positions_never_masked_and_probabilities_that_underflow_are_no_obstacle():
     params, vocab, inputs, mask = random_problem(0)
     mask[:] = [0, 1, 0, 0]
-    checking.check_gradients(Model(params, vocab), inputs, mask)
+    params.output_bias[[5, 35, 65, 95]] = -2000.0
+    assert (inputs[:, 1] == 5).any()  # it is the target, too
+    with np.errstate(divide="raise", invalid="raise"):
+        checking.check_gradients(Model(params, vocab), inputs, mask)
     checking.print_gradients(Model(params, vocab), inputs, mask)
 
 
-def test_probability_that_underflows_is_no_obstacle():
-    params, vocab, inputs, mask = random_problem(0)
-    params.output_bias[[5, 35, 65, 95]] = -2000.0
-    assert (inputs == 5).any()  # also that of a target
-    with np.errstate(divide="raise", invalid="raise"):
-        checking.check_gradients(Model(params, vocab), inputs, mask)
-
-
-def check_batches(notebook, arrays, n_batches):
-    """Check the reference solution on the first batches of 100 windows."""
-    vocab = arrays.pop("vocab")
-    model = notebook["Model"](notebook["Params"](**arrays), vocab)
-    for i in range(n_batches):
-        inputs = notebook["data"]["train_inputs"][100 * i : 100 * i + 100]
-        mask = model.sample_input_mask(100, np.random.RandomState(i))
-        checking.check_gradients(model, inputs, mask)
-
-
-@pytest.mark.parametrize("factor", [1, 20, 100, 1000])
+@pytest.mark.parametrize("factor", [1, 1000])
 def test_reference_passes_however_saturated_the_network_is(notebook, factor, capsys):
     arrays = checking.load_partially_trained(PARTIALLY_TRAINED)
     arrays["word_embedding_weights"][1] *= factor  # of the most frequent word
-    check_batches(vars(notebook), arrays, 1)
+    model = notebook.Model(vocab=arrays.pop("vocab"), params=notebook.Params(**arrays))
+    inputs = notebook.data["train_inputs"][:100]
+    checking.check_gradients(model, inputs, model.sample_input_mask(100, np.random.RandomState(0)))
     checking.check_GLoVe_gradients(notebook.loss_GLoVe, notebook.grad_GLoVe)
     output = capsys.readouterr().out
     assert output.count("right\n") == 12 and "Remark" not in output
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not COURSE, reason="HW1_COURSE_FILES is not set")
-def test_reference_passes_at_the_parameters_of_the_course():
-    data = checking.load_data(Path(COURSE) / "data.pk")
-    arrays = checking.load_partially_trained(Path(COURSE) / "partially_trained.pk", data["vocab"])
-    check_batches(load_definitions(data), arrays, 40)
-
-
 def test_nothing_of_the_caller_is_changed():
     params, vocab, inputs, mask = random_problem(0)
-    arrays = [*numbers(params), inputs, mask]
+    arrays = [*vars(params).values(), inputs, mask]
     before = [array.copy() for array in arrays]
     np.random.seed(7)
     model = mistaken("back_propagate", "slope = S", "slope = 1")(params, vocab)
@@ -308,7 +224,7 @@ def test_map_shows_that_only_repeated_words_are_wrong():
 
 def test_map_shows_that_only_masked_positions_are_right():
     rows = map_of("compute_loss_derivative", "(y - t) * m", "y - t")
-    assert len(rows) == 8
+    assert {window.split().index("[MASK]") for window, _ in rows} == {0, 1, 2}
     for window, signs in rows:
         for word, block in zip(window.split(), signs.split(), strict=True):
             assert block == 9 * ("." if word == "[MASK]" else "x")
@@ -356,21 +272,27 @@ def test_each_function_is_judged_on_its_own(capsys):
     assert [row.split()[-1] for row in rows if row[0] == " "] == ["right"] + 5 * ["WRONG"]
 
 
-@pytest.mark.parametrize("function", [not_written, lambda *arguments: 1 / 0])
-def test_what_is_true_of_both_models_is_said_once(function, capsys):
-    assert error_of_glove(function).count("grad_GLoVe") == 1
-    assert capsys.readouterr().out.count("WRONG") == 6
+def test_what_is_true_of_both_models_is_said_once(capsys):
+    for function in (not_written, lambda *arguments: 1 / 0):
+        assert error_of_glove(function).count("grad_GLoVe") == 1
+        assert capsys.readouterr().out.count("WRONG") == 6
+
+    def at_one_size(W, *others):
+        return grad_GLoVe(W.reshape(251, 16), *others)
+
+    checking.check_GLoVe_gradients(loss_GLoVe, at_one_size)
+    assert capsys.readouterr().out.count("Remark: right at these sizes only.") == 1
 
 
-def test_an_exception_is_reported_with_its_line():
+def test_an_exception_is_reported_with_the_line_of_the_function():
+    """Not with that of NumPy, where it is raised."""
+
     def back_propagate(self, i, a, d):
-        return a.hidden_layer @ d
+        return np.linalg.inv(d)
 
-    with pytest.raises(checking.GradientCheckError) as caught:
-        check(subclass(back_propagate=back_propagate))
     number = back_propagate.__code__.co_firstlineno + 1
-    assert str(caught.value).startswith(
-        f"back_propagate stops in line {number}:\n    return a.hidden_layer @ d\nValueError: matmul"
+    assert error_of(subclass(back_propagate=back_propagate)).startswith(
+        f"back_propagate stops in line {number}:\n    return np.linalg.inv(d)\nLinAlgError: Last"
     )
 
 
@@ -414,26 +336,14 @@ def test_verdict_on_results_at_both_sizes(small, full, capsys):
         "for n in range(i.shape[1]): np.add.at(word_embedding, i[:, n], e[:, n])",
         "while not word_embedding.any(): np.add.at(word_embedding, i, e)",
         "word_embedding = np.array([e[i == k].sum(axis=0) for k in range(len(self.vocab))])",
-        "for row in range(len(i)):",
     ],
 )
 def test_a_loop_is_a_remark_with_its_line(loop, capsys):
-    function = back_window_by_window
-    if "row" not in loop:
-        function = replaced(Model.back_propagate, "np.add.at(word_embedding, i, e)", loop)
+    function = replaced(Model.back_propagate, "np.add.at(word_embedding, i, e)", loop)
     check(subclass(back_propagate=function))
     remark = re.search(r"Remark: line (\d+) has a loop:\n    (.*)", capsys.readouterr().out)
     line = linecache.getline(function.__code__.co_filename, int(remark[1]))
     assert line.strip() == remark[2] == loop
-
-
-def test_no_loop_no_remark(capsys):
-    def back_propagate(self, i, a, d):
-        """There is no loop for this word, while it is in a text."""
-        return Model.back_propagate(self, i, a, d)  # nor for one in a comment
-
-    check(subclass(back_propagate=back_propagate))
-    assert "Remark" not in capsys.readouterr().out
 
 
 def test_a_function_that_fails_at_its_first_call_alone():
@@ -444,14 +354,6 @@ def test_a_function_that_fails_at_its_first_call_alone():
 
 def test_a_loss_that_is_not_finite_passes_nothing():
     assert "The loss is not finite, so grad_W" in error_of_glove(grad_GLoVe, lambda *_: np.nan)
-
-
-def test_a_remark_that_is_true_of_both_models_is_made_once(capsys):
-    def at_one_size(W, *others):
-        return grad_GLoVe(W.reshape(251, 16), *others)
-
-    checking.check_GLoVe_gradients(loss_GLoVe, at_one_size)
-    assert capsys.readouterr().out.count("Remark: right at these sizes only.") == 1
 
 
 INPUTS, MASK = np.ones((3, 4), int), np.eye(4, dtype=int)[:3]
@@ -480,12 +382,10 @@ def test_printed_values_are_those_of_autograd(sizes, capsys):
     lines = printed(capsys, **sizes)
     assert len(lines) >= 20 and len(set(lines)) == len(lines)
     params, vocab, words, mask = random_problem(0, **sizes)
-    model, inputs = Model(params, vocab), words * (1 - mask)
-    targets, N, V = model.indicator_matrix(words * mask), mask.shape[1], len(vocab)
-    gradients = autograd.grad(loss_of_parameters)(numbers(params), inputs, targets, V)
-    gradients = dict(zip(vars(params), gradients, strict=True))
-    y = model.compute_activations(inputs).output_layer
-    gradients["loss_derivative"] = autograd.grad(loss_of_z)(np.log(y), targets, N, V)
+    inputs = words * (1 - mask)
+    gradients = autograd.grad(loss_of_model)(vars(params), inputs, words, mask)
+    y = Model(params, vocab).compute_activations(inputs).output_layer
+    gradients["loss_derivative"] = autograd.grad(cross_entropy)(np.log(y), words, mask)
     names = []
     for line in lines:
         name, index, value = re.fullmatch(r"(\w+)\[(.+)\] (-?\d\.\d{6}e[+-]\d\d)", line).groups()

@@ -4,8 +4,6 @@ import argparse
 import io
 import os
 import runpy
-import signal
-import subprocess
 import sys
 import time
 import zipfile
@@ -15,7 +13,6 @@ import pytest
 
 from tools import common
 from tools.common import (
-    ROOT,
     clear_exit,
     random_seed,
     require_writable,
@@ -35,7 +32,6 @@ def test_a_file_keeps_its_permissions(tmp_path):
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o640
-    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
@@ -142,16 +138,3 @@ def test_every_tool_explains_itself_and_refuses_what_it_does_not_know(room, monk
         explained, refused = capsys.readouterr()
         assert (f"python -m {room}" in explained) == (status == 0)
         assert ("error: " in refused.splitlines()[-1]) if status else refused == ""
-
-
-@pytest.mark.slow
-def test_ctrl_c_ends_a_tool_with_one_line(tmp_path):
-    command = [sys.executable, "-m", "tools.reference", "--term", "2026"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        process.stderr.read(1)  # of the progress bar
-        process.send_signal(signal.SIGINT)
-        printed, errors = process.communicate()
-    assert (process.returncode, printed) == (130, "")
-    assert errors.endswith("interrupted\n") and "Traceback" not in errors

@@ -16,20 +16,22 @@ pytestmark = pytest.mark.filterwarnings("ignore:numpy.core:DeprecationWarning") 
 COURSE = os.environ.get("HW1_COURSE_FILES")
 
 
+def without_none(values):
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def small_data(dtype=np.int32, **changes):
     """A valid dict, or one with some entries changed; None removes an entry."""
-    random = np.random.RandomState(0)
-    data = {"vocab": list(WORDS)}
-    for split, n in zip(SPLITS, (20, 5, 3)):
-        data[f"{split}_inputs"] = random.randint(1, len(WORDS), size=(n, 4)).astype(dtype)
-    return {name: value for name, value in (data | changes).items() if value is not None}
+    random, sizes = np.random.RandomState(0), zip(SPLITS, (20, 5, 3))
+    inputs = {f"{split}_inputs": random.randint(1, len(WORDS), (n, 4)) for split, n in sizes}
+    arrays = {name: array.astype(dtype) for name, array in inputs.items()}
+    return without_none({"vocab": list(WORDS)} | arrays | changes)
 
 
 def small_parameters(dtype=np.float64, **changes):
     random, shapes = np.random.RandomState(0), checking.parameter_shapes(4, len(WORDS), 3, 5)
     arrays = {name: random.randn(*shape).astype(dtype) for name, shape in shapes.items()}
-    parameters = {"vocab": list(WORDS)} | arrays | changes
-    return {name: value for name, value in parameters.items() if value is not None}
+    return without_none({"vocab": list(WORDS)} | arrays | changes)
 
 
 def old_dumps(value, protocol):
@@ -52,37 +54,33 @@ def path(tmp_path):
 # What loads
 
 
-@pytest.mark.parametrize("protocol", [0, 2, 3, 4, 5])
+def assert_plain(array, dtype, expected):
+    """Of the type that a dataset has, whatever the file had; and the numbers of the file."""
+    assert array.dtype == dtype and array.flags.writeable and array.flags.c_contiguous
+    np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 @pytest.mark.parametrize("dumps", [pickle.dumps, old_dumps])
 def test_files_of_any_protocol_numpy_and_numbers(path, protocol, dumps):
-    for dtype in (np.int8, np.uint16, np.int32, np.int64, ">i4"):
-        data = small_data(dtype)
+    for dtype in (np.int8, np.uint16, np.int64, ">i4"):
+        data = small_data(dtype, vocab=[*map(np.str_, WORDS)])
         path.write_bytes(dumps(data, protocol))
         loaded = checking.load_data(path)
-        assert loaded["vocab"] == WORDS and len(loaded) == 7
+        assert loaded["vocab"] == WORDS and {type(word) for word in loaded["vocab"]} == {str}
+        assert len(loaded) == 7
         for split in SPLITS:
-            inputs = loaded[f"{split}_inputs"]
-            assert inputs.dtype == np.int32 and inputs.flags.writeable and inputs.flags.c_contiguous
-            np.testing.assert_array_equal(inputs, data[f"{split}_inputs"])
-            assert loaded[f"{split}_targets"] is inputs
-    for dtype in (np.float32, np.float64, ">f8"):
+            assert_plain(loaded[f"{split}_inputs"], np.int32, data[f"{split}_inputs"])
+            assert loaded[f"{split}_targets"] is loaded[f"{split}_inputs"]
+    for dtype in (np.float32, ">f8"):
         parameters = small_parameters(dtype)
         parameters |= {k: np.asfortranarray(parameters[k]) for k in checking.PARAMETERS}
         path.write_bytes(dumps(parameters, protocol))
         loaded = checking.load_partially_trained(path, WORDS)
         assert set(loaded) == set(parameters)
         for name in checking.PARAMETERS:
-            assert loaded[name].dtype == np.float64
-            assert loaded[name].flags.writeable and loaded[name].flags.c_contiguous
-            np.testing.assert_array_equal(loaded[name], parameters[name])
+            assert_plain(loaded[name], np.float64, parameters[name])
     assert np.dtype(np.float64).isnative  # what a file says of its byte order stays with it
-
-
-@pytest.mark.parametrize("protocol", [0, 2, 5])
-def test_words_of_type_numpy_str(path, protocol):
-    path.write_bytes(old_dumps(small_data(np.int64, vocab=[*map(np.str_, WORDS)]), protocol))
-    vocab = checking.load_data(path)["vocab"]
-    assert vocab == WORDS and {type(word) for word in vocab} == {str}
 
 
 def python_2_pickle(value):
@@ -135,19 +133,6 @@ def test_files_of_the_course():
 # What does not
 
 
-GOOD = pickle.dumps(small_data(), 4)
-
-
-class Calls:
-    """Pickled, it is a call of a function."""
-
-    def __init__(self, function, *arguments):
-        self.reduced = function, arguments
-
-    def __reduce__(self):
-        return self.reduced
-
-
 def changed(array, value):
     array = np.array(array)
     array.flat[1] = value
@@ -158,51 +143,30 @@ INPUTS, P = small_data()["valid_inputs"], small_parameters()
 NO_DICT = "nothing that can be loaded .{}.*expected a pickled dict of vocab, "
 WHOLE, FLOATS = "expected whole numbers from 1 to 5", "expected finite floats, shape "
 BROKEN = {  # a file, and what the message says of it
-    "empty": (b"", NO_DICT.format("EOFError")),
     "a web page": (b"<!DOCTYPE html><html>404: not found</html>", NO_DICT.format("Unpickling")),
-    "cut": (GOOD[: len(GOOD) // 2], NO_DICT.format("UnpicklingError: pickle data was truncated")),
-    "read as text and saved again": (GOOD.decode("latin1").encode(), NO_DICT.format("Unpick")),
-    "a call of the system": (
-        pickle.dumps(Calls(os.system, "true")),
-        r"call (posix|nt)\.sys",
-    ),
-    "a call of eval": (
-        pickle.dumps(Calls(eval, "1")),
-        r"it would call builtins.eval",
-    ),
+    "a call of eval": (b"cbuiltins\neval\n(V1\ntR.", "it would call builtins.eval"),
     "a call behind a right name": (b"\x80\x04\x8c\x05numpy\x8c\x09dtype.mro\x93.", "dtype.mro"),
     "an array of objects": (pickle.dumps(small_data(more=np.array([{}]))), "array of dtype O"),
-    "records": (pickle.dumps(small_data(more=np.zeros(1, "i4,i4"))), "array of dtype V8"),
     "a list": (pickle.dumps([1, 2]), NO_DICT.format("TypeError")),
     "no windows": (small_data(test_inputs=None), NO_DICT.format("KeyError: 'test_inputs'")),
-    "no vocabulary": (small_data(vocab=None), NO_DICT.format("KeyError: 'vocab'")),
     "no [MASK]": (small_data(vocab=WORDS[1:]), "expected different words, first .MASK"),
     "a word twice": (
         small_data(vocab=[*WORDS, "cat"]),
         "vocab: found a list of 7 values; expected",
     ),
-    "one word": (small_data(vocab=WORDS[:1]), "expected whole numbers from 1 to 0"),
-    "a None": (small_data(valid_inputs=[None]), f"found object, shape .1,.; {WHOLE}"),
     "windows of other lengths": (small_data(valid_inputs=INPUTS[:, :3]), WHOLE + r", .*\(any, 4\)"),
-    "windows in one row": (small_data(valid_inputs=INPUTS[0]), rf"int32, shape \(4,\).*{WHOLE}"),
     "windows of floats": (small_data(valid_inputs=INPUTS * 1.0), f"found float64, .*{WHOLE}"),
     "no window": (small_data(valid_inputs=INPUTS[:0]), rf"found int32, shape \(0, 4\); {WHOLE}"),
     "a hidden word": (small_data(valid_inputs=changed(INPUTS, 0)), f"from 0 to 5; {WHOLE}"),
     "an unknown word": (small_data(valid_inputs=changed(INPUTS, 6)), f"from 1 to 6; {WHOLE}"),
-    "no parameter": (small_parameters(hid_bias=None), NO_DICT.format("KeyError: 'hid_bias'")),
     "other words": (small_parameters(vocab=[*WORDS[:-1], "dog"]), "vocab: found other words than"),
     "a row too few": (
         small_parameters(word_embedding_weights=P["word_embedding_weights"][:-1]),
         rf"shape \(5, 3\).*; {FLOATS}\(6, 3\)",
     ),
-    "no multiple": (
-        small_parameters(embed_to_hid_weights=P["embed_to_hid_weights"][:, :-1]),
-        rf"shape \(5, 11\).*; {FLOATS}\(5, 12\)",
-    ),
     "no units": (small_parameters(hid_bias=P["hid_bias"][:0]), rf"{FLOATS}\(24, 0\)"),
     "NaN": (small_parameters(hid_bias=changed(P["hid_bias"], np.nan)), f"nan to nan; {FLOATS}"),
     "integers": (small_parameters(hid_bias=np.arange(5)), f"found int64, .*; {FLOATS}"),
-    "complex": (small_parameters(hid_bias=P["hid_bias"] + 0j), "dtype c16"),
 }
 
 
@@ -218,19 +182,12 @@ def test_a_broken_file_gives_one_clear_error(name, path):
     assert "; expected" in message and message.endswith("and put all of them beside the notebook.")
 
 
-def test_what_no_broken_file_does_plain_pickle_does():
-    """The attacks of the table are real."""
-    content, _ = BROKEN["a call of eval"]
-    assert pickle.loads(content) == 1
-
-
-@pytest.mark.parametrize("name", ["none.pk", "."])
-def test_a_file_that_is_not_there(name, tmp_path, monkeypatch):
+def test_a_file_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for load in (checking.load_data, checking.load_partially_trained):
         with pytest.raises(checking.DataFileError, match=re.escape(str(tmp_path))) as caught:
-            load(name)
-        assert str(caught.value).startswith(f"{name}: found nothing that can be loaded (")
+            load("none.pk")
+        assert str(caught.value).startswith("none.pk: found nothing that can be loaded (")
 
 
 def test_every_truncation_gives_a_clear_error(path):

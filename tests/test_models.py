@@ -1,21 +1,15 @@
 """The two models of the notebook against independent oracles: loops, autograd, an optimiser."""
 
+import copy
+
 import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from right_implementations import loss_of_model
 from scipy.optimize import minimize
 
 from tests.conftest import SMALL_B, SMALL_N, SMALL_V
-
-NAMES = [
-    "word_embedding_weights",
-    "embed_to_hid_weights",
-    "hid_bias",
-    "hid_to_output_weights",
-    "output_bias",
-]
-
 
 # GLoVe
 
@@ -68,16 +62,7 @@ def test_glove_loss_and_gradient_agree_with_the_double_sum(small, symmetric):
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_glove_training_leaves_its_arguments_alone(small, symmetric):
-    problem = glove_problem(6, 3, symmetric, np.random.RandomState(2))
-    before = [None if array is None else array.copy() for array in problem]
-    small.train_GLoVe(*problem, problem[-1])
-    for array, kept in zip(problem, before):
-        assert np.array_equal(array, kept)
-
-
-@pytest.mark.parametrize("symmetric", [False, True])
-@pytest.mark.parametrize("d", [1, 3, 7])
+@pytest.mark.parametrize("d", [1, 7])
 def test_no_optimiser_gets_below_the_closed_form_and_a_good_one_reaches_it(small, symmetric, d):
     V, rng = 8, np.random.RandomState(3)
     log_X = glove_problem(V, d, symmetric, rng)[-1]
@@ -97,83 +82,46 @@ def test_no_optimiser_gets_below_the_closed_form_and_a_good_one_reaches_it(small
     best = min(fits, key=lambda fit: fit.fun)
     other = np.log(1 + rng.poisson(5, size=(V, V)))
     floor, on_other = small.optimal_losses_GLoVe(log_X, other, symmetric)[d]
-    assert (
-        np.isclose(best.fun, floor, rtol=1e-6, atol=1e-6) and best.fun > floor * (1 - 1e-9) - 1e-9
-    )
-    assert np.isclose(loss(best.x, other), on_other, rtol=1e-3)
+    assert best.fun == pytest.approx(floor, rel=1e-6, abs=1e-6)
+    assert best.fun > floor * (1 - 1e-9) - 1e-9
+    assert loss(best.x, other) == pytest.approx(on_other, rel=1e-3)
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-@pytest.mark.parametrize("d", [2, 4])
-def test_glove_training_converges_for_few_words_that_occur_often(small, symmetric, d):
+def test_glove_training_converges_for_few_words_that_occur_often(small, symmetric):
     """Their counts are large, and so are the steps that gradient descent would make."""
-    rng = np.random.RandomState(5)
+    rng, d = np.random.RandomState(5), 4
     log_X = np.log(1 + rng.poisson(3000 * rng.uniform(size=(SMALL_V, SMALL_V))))
     start = small.init_GLoVe(d, symmetric, rng)
+    kept = copy.deepcopy(start)
     *_, train_loss, _ = small.train_GLoVe(*start, log_X, log_X)
     floor = small.optimal_losses_GLoVe(log_X, log_X, symmetric)[d, 0]
     assert floor * (1 - 1e-9) <= train_loss <= 1.005 * floor
+    assert all(map(np.array_equal, start, kept))  # for the run of the other model
 
 
 # The masked language model
 
 
-def model_loss(parameters, masked_inputs, inputs, mask):
-    """Cross-entropy at the masked positions, one example and one position at a time.
-
-    `parameters` is a dict of arrays; only autograd's NumPy is used.
-    """
-    total = 0.0
-    for words_seen, words, row in zip(masked_inputs, inputs, mask):
-        embedding = anp.concatenate([parameters["word_embedding_weights"][w] for w in words_seen])
-        a = anp.dot(parameters["embed_to_hid_weights"], embedding) + parameters["hid_bias"]
-        hidden = 1 / (1 + anp.exp(-a))
-        z = anp.dot(parameters["hid_to_output_weights"], hidden) + parameters["output_bias"]
-        for n in range(SMALL_N):
-            if row[n]:
-                chunk = z[n * SMALL_V : (n + 1) * SMALL_V]
-                total = total + anp.log(anp.sum(anp.exp(chunk))) - chunk[words[n]]
-    return total
-
-
 def forward(small):
-    """Masked inputs, activations, targets and derivative of the small problem."""
+    """Masked inputs, activations and the derivative of the loss of the small problem."""
     masked_inputs = small.inputs * (1 - small.mask)
     activations = small.model.compute_activations(masked_inputs)
     targets = small.model.indicator_matrix(small.inputs * small.mask)
     derivative = small.model.compute_loss_derivative(
         activations.output_layer, targets, small.mask[:, :, np.newaxis]
     )
-    return masked_inputs, activations, targets, derivative
+    return masked_inputs, activations, derivative
 
 
-def expected_gradient(small):
-    arguments = small.inputs * (1 - small.mask), small.inputs, small.mask
-    return autograd.grad(model_loss)(vars(small.model.params), *arguments)
-
-
-def test_loss_and_gradients_agree_with_autograd(small):
-    masked_inputs, activations, targets, derivative = forward(small)
-    expected = model_loss(vars(small.model.params), masked_inputs, small.inputs, small.mask)
-    assert np.isclose(small.model.compute_loss(activations.output_layer, targets), expected)
-    gradient = small.model.back_propagate(masked_inputs, activations, derivative)
-    assert list(vars(gradient)) == NAMES
-    for name, value in expected_gradient(small).items():
+def test_a_training_batch_gives_the_loss_and_its_gradient(small):
+    loss, gradient = small.loss_and_gradient(small.model, small.inputs, small.mask)
+    params, masked = vars(small.model.params), small.inputs * (1 - small.mask)
+    assert loss == pytest.approx(loss_of_model(params, masked, small.inputs, small.mask))
+    expected = autograd.grad(loss_of_model)(params, masked, small.inputs, small.mask)
+    assert vars(gradient).keys() == expected.keys()
+    for name, value in expected.items():
         assert np.allclose(getattr(gradient, name), value, rtol=1e-10, atol=1e-12), name
-
-
-def test_loss_derivative_agrees_with_autograd(small):
-    _, activations, _, derivative = forward(small)
-
-    def loss(z):
-        total = 0.0
-        for i, n in zip(*np.nonzero(small.mask)):
-            chunk = z[i, n * SMALL_V : (n + 1) * SMALL_V]
-            total = total + anp.log(anp.sum(anp.exp(chunk))) - chunk[small.inputs[i, n]]
-        return total
-
-    expected = autograd.grad(loss)(np.log(activations.output_layer))
-    assert np.allclose(derivative, expected, rtol=1e-10, atol=1e-14)
 
 
 def test_the_model_knows_its_sizes(small):
@@ -202,18 +150,13 @@ def test_masks_have_a_single_one_a_row_at_every_position_equally_often(small):
     assert np.allclose(masks.mean(axis=0), 1 / SMALL_N, atol=0.01)
 
 
-def test_each_chunk_of_the_softmax_stands_alone(small):
+def test_chunks_of_the_softmax_stand_alone_and_large_inputs_stay_finite(small):
     # One maximum for all chunks would let the others underflow to 0 / 0.
     small.model.params.output_bias[:SMALL_V] += 3000
     output_layer = small.model.compute_activations(small.inputs).output_layer
-    chunks = output_layer.reshape(SMALL_B, SMALL_N, SMALL_V)
-    assert np.all(np.isfinite(chunks))
-    assert np.allclose(chunks.sum(axis=2), 1)
-
-
-def test_a_prediction_that_underflows_and_a_large_input_stay_finite(small):
+    assert np.allclose(output_layer.reshape(SMALL_B, SMALL_N, SMALL_V).sum(axis=2), 1)
     small.model.params.output_bias[1] = 1e4
-    assert np.isfinite(small.model.evaluate(small.inputs))
+    assert np.isfinite(small.model.evaluate(small.inputs))  # though predictions underflow
     with np.errstate(over="raise"):
         assert np.array_equal(small.sigmoid(np.array([-1e3, 1e3])), [0, 1])
 
@@ -221,7 +164,7 @@ def test_a_prediction_that_underflows_and_a_large_input_stay_finite(small):
 def test_float32_stays_float32(small):
     params = vars(small.model.params).items()
     small.model.params = small.Params(**{name: v.astype(np.float32) for name, v in params})
-    masked_inputs, activations, _, derivative = forward(small)
+    masked_inputs, activations, derivative = forward(small)
     gradient = small.model.back_propagate(masked_inputs, activations, derivative)
     optimizer = small.Adam(small.model.params)
     optimizer.step(gradient, 0.1)
@@ -236,17 +179,8 @@ def test_evaluation_repeats_itself_whatever_the_batch_size_and_the_global_seed(s
     np.random.seed(1)
     assert small.model.evaluate(inputs, batch_size=7) == pytest.approx(first, rel=1e-12)
     masks = small.model.sample_input_mask(len(inputs), np.random.RandomState(1))
-    total = model_loss(vars(small.model.params), inputs * (1 - masks), inputs, masks)
+    total = loss_of_model(vars(small.model.params), inputs * (1 - masks), inputs, masks)
     assert first == pytest.approx(total / len(inputs), rel=1e-12)
-
-
-def test_a_training_batch_gives_the_loss_and_its_gradient(small):
-    loss, gradient = small.loss_and_gradient(small.model, small.inputs, small.mask)
-    masked = small.inputs * (1 - small.mask)
-    expected = model_loss(vars(small.model.params), masked, small.inputs, small.mask)
-    assert loss == pytest.approx(expected)
-    for name, value in expected_gradient(small).items():
-        assert np.allclose(getattr(gradient, name), value), name
 
 
 def test_adam_makes_the_steps_of_the_paper(small):
@@ -281,8 +215,8 @@ def test_training_reports_learns_and_repeats_itself(small, capsys):
     printed = capsys.readouterr().out
     assert list(model.train_losses) == list(range(100, 1101, 100))
     assert list(model.valid_losses) == [1000, 1100]
-    *first, last = (f"{loss:.3f}" for loss in model.train_losses.values())
-    for step, means in (1000, " ".join(first)), (1100, last):
+    *before, last = (f"{loss:.3f}" for loss in model.train_losses.values())
+    for step, means in (1000, " ".join(before)), (1100, last):
         assert f"\n {step} {means}  {model.valid_losses[step]:.3f}\n" in printed
     assert max(map(len, printed.splitlines())) <= 72
     for split, name in [("train", "training"), ("valid", "validation"), ("test", "test")]:
@@ -290,8 +224,8 @@ def test_training_reports_learns_and_repeats_itself(small, capsys):
         assert f"final {name:<10} cross-entropy: {loss:.3f}\n" in printed
     assert model.train_losses[1100] < model.train_losses[100]
     again = small.train(4, 6, epochs=11)
-    for name in NAMES:
-        assert np.array_equal(getattr(model.params, name), getattr(again.params, name))
+    for first, second in zip(vars(model.params).values(), vars(again.params).values()):
+        assert np.array_equal(first, second)
 
 
 def test_training_keeps_the_embedding_and_moves_all_of_it(small):
@@ -304,23 +238,10 @@ def test_training_keeps_the_embedding_and_moves_all_of_it(small):
 
 
 def test_random_feedback_changes_only_what_goes_back_through_it(small):
-    derivative = forward(small)[3]
-    arguments = small.inputs * (1 - small.mask), forward(small)[1], derivative
-    right = small.model.back_propagate(*arguments)
-    wrong = small.Feedback(small.model.params, small.vocab).back_propagate(*arguments)
-    changed = {
-        name for name in NAMES if not np.allclose(getattr(right, name), getattr(wrong, name))
-    }
+    models = small.model, small.Feedback(small.model.params, small.vocab)
+    right, wrong = (vars(model.back_propagate(*forward(small))) for model in models)
+    changed = {name for name in right if not np.allclose(right[name], wrong[name])}
     assert changed == {"word_embedding_weights", "embed_to_hid_weights", "hid_bias"}
-
-
-def test_an_interrupt_ends_the_training(small, monkeypatch):
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setitem(small.train.__globals__, "print_log", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        small.train(4, 6, epochs=1)
 
 
 def test_nearest_words_distances_and_analogies(small, capsys):

@@ -10,13 +10,14 @@ import shutil
 import statistics
 import subprocess
 import sys
+import textwrap
 
 import nbformat
 import numpy as np
 import pytest
 
 from checking import PARAMETERS
-from tools.common import NOTEBOOK, ROOT, SENTENCES
+from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, SENTENCES
 from tools.data.corpus import load_grammar
 from tools.data.quality import same_class_share
 from tools.data.windows import make_data, read_sentences
@@ -26,15 +27,8 @@ from tools.questions import QUESTIONS
 from tools.reference import partially_train
 
 POINTS = {  # of the handout, by the grade_id of the cell that earns them
-    "q2_1_1": 1,
-    "q2_1_2": 6,
-    "check_GLoVe": 6,
-    "q2_1_4": 3,
-    "check_loss_derivative": 8,
-    "check_gradients": 8,
-    "print_gradients": 8,
-    "train": 2,
-    "q2_3": 8,
+    **{"q2_1_1": 1, "q2_1_2": 6, "check_GLoVe": 6, "q2_1_4": 3, "check_loss_derivative": 8},
+    **{"check_gradients": 8, "print_gradients": 8, "train": 2, "q2_3": 8},
 }
 IDENTIFIERS = """
     calculate_log_co_occurrence loss_GLoVe grad_GLoVe train_GLoVe Params Activations Model train
@@ -56,6 +50,12 @@ def is_experiment(cell):
 
 def lines_of(cell):
     return [line for line in cell.source.splitlines() if line.strip()]
+
+
+def cell_of(notebook, name):
+    """The cell that nbgrader calls by this name."""
+    (cell,) = [cell for cell in notebook.cells if grade_id(cell) == name]
+    return cell
 
 
 # Its form
@@ -82,22 +82,12 @@ def test_its_code_is_formatted_for_79_columns():
     assert done.returncode == 0, done.stdout
 
 
-def test_all_identifiers_of_the_handout_are_there(notebook):
-    for name in IDENTIFIERS:
-        assert hasattr(notebook, name), name
-    for name in METHODS:
-        assert callable(getattr(notebook.Model, name)), name
-
-
 def test_cells_are_marked_for_nbgrader_with_the_points_of_the_handout(saved_notebook):
     marked = [cell for cell in saved_notebook.cells if "nbgrader" in cell.metadata]
     ids = [grade_id(cell) for cell in marked]
     assert len(ids) == len(set(ids))
-    graded = {
-        grade_id(cell): cell.metadata.nbgrader.points
-        for cell in marked
-        if cell.metadata.nbgrader.grade
-    }
+    nbgrader = {grade_id(cell): cell.metadata.nbgrader for cell in marked}
+    graded = {name: data.points for name, data in nbgrader.items() if data.grade}
     assert graded == POINTS
     for cell in marked:
         assert cell.metadata.nbgrader.schema_version == 3
@@ -108,40 +98,34 @@ def test_cells_are_marked_for_nbgrader_with_the_points_of_the_handout(saved_note
     assert not any("SOLUTION" in cell.source for cell in unmarked)
 
 
+def names(statements, context):
+    """Names of the variables that some statements read (`ast.Load`) or assign (`ast.Store`)."""
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
+
+
 def test_the_gap_of_back_propagate_is_the_four_arrays_of_the_handout(saved_notebook):
-    (cell,) = [c for c in saved_notebook.cells if grade_id(c) == "back_propagate"]
-    before, solution, after = re.split(r" *### (?:BEGIN|END) SOLUTION", cell.source)
-    (function,) = ast.parse(f"def f():\n{solution}").body
-    assigned = {target.id for node in function.body for target in node.targets}
-    four = {
-        f"{name}_grad"
-        for name in ("hid_to_output_weights", "output_bias", "embed_to_hid_weights", "hid_bias")
-    }
-    assert four <= assigned
+    source = cell_of(saved_notebook, "back_propagate").source
+    before, solution, after = re.split(r" *### (?:BEGIN|END) SOLUTION", source)
+    gap = "hid_to_output_weights_grad output_bias_grad embed_to_hid_weights_grad hid_bias_grad"
+    assert set(gap.split()) <= names(ast.parse(textwrap.dedent(solution)).body, ast.Store)
     # What is given needs none of the four, so each can be judged where another is missing.
-    given = ast.parse(before + after)
-    loaded = {n.id for n in ast.walk(given.body[0].body[-1].value.func) if isinstance(n, ast.Name)}
-    assert loaded == {"Params"}
-
-
-def test_every_written_question_has_a_visible_place(saved_notebook):
-    """Above the answer, in a cell that students are handed out."""
-    cells = saved_notebook.cells
-    for question in QUESTIONS:
-        if question.is_written:
-            place = next(k for k, cell in enumerate(cells) if grade_id(cell) == question.grade_id)
-            assert f"> **Your answer to {question.number}**" in cells[place - 1].source
+    *given, _ = ast.parse(before + after).body[0].body
+    assert not names(given, ast.Load) & set(gap.split())
 
 
 def test_the_table_of_questions_agrees_with_the_headings(saved_notebook):
     text = "\n".join(cell.source for cell in saved_notebook.cells if cell.cell_type == "markdown")
     found = re.findall(r"^(##+) (\d\.\d(?:\.\d)?) (.*) \[(\d+) marks?\]", text, re.MULTILINE)
     headings = {(level, number): (title, int(marks)) for level, number, title, marks in found}
-    cells = {grade_id(cell): cell for cell in saved_notebook.cells}
+    cells, names = saved_notebook.cells, list(map(grade_id, saved_notebook.cells))
     for question in QUESTIONS:
         level, number = question.heading.split()
         assert headings.pop((level, number)) == (question.title, question.marks)
-        assert question.is_written == (cells[question.grade_id].cell_type == "markdown")
+        place = names.index(question.grade_id)
+        assert question.is_written == (cells[place].cell_type == "markdown")
+        if question.is_written:  # its place can be seen, in a cell that students are handed out
+            assert f"> **Your answer to {number}**" in cells[place - 1].source
     assert headings == {
         ("##", "2.1"): ("GLoVe word representations", 16),
         ("##", "2.2"): ("A masked language model", 26),
@@ -167,8 +151,7 @@ def test_outputs_are_those_of_one_clean_run(saved_notebook):
 
 
 def saved_gradients(saved_notebook):
-    (cell,) = [c for c in code_cells(saved_notebook) if grade_id(c) == "print_gradients"]
-    return printed(cell).splitlines()
+    return printed(cell_of(saved_notebook, "print_gradients")).splitlines()
 
 
 def test_printed_gradients_show_every_tensor_and_a_zero(saved_notebook):
@@ -183,13 +166,16 @@ def test_printed_gradients_show_every_tensor_and_a_zero(saved_notebook):
 # Runs
 
 
-def test_cells_without_experiments_define_everything(saved_notebook, monkeypatch, capsys):
+def test_cells_without_experiments_define_all_that_the_handout_names(
+    saved_notebook, monkeypatch, capsys
+):
     monkeypatch.chdir(ROOT)
     namespace = {"__name__": "hw1_code"}
     for cell in code_cells(saved_notebook):
         if not is_experiment(cell):
             exec(compile(ast.parse(cell.source), f"<{cell.id}>", "exec"), namespace)
     assert set(IDENTIFIERS) <= set(namespace)
+    assert all(callable(getattr(namespace["Model"], name)) for name in METHODS)
     assert "WRONG" not in capsys.readouterr().out
 
 
@@ -238,16 +224,10 @@ print(json.dumps([float(loss) for loss in model.train_losses.values()]))
 def results_of(python, n_threads):
     """Printed gradients, and losses of a short training, in a new process."""
     threads = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"], str(n_threads))
-    done = subprocess.run(
-        [python, "-c", GRADIENTS],
-        cwd=ROOT,
-        env=os.environ | threads,
-        capture_output=True,
-        text=True,
-    )
+    options = {"cwd": ROOT, "env": os.environ | threads, "capture_output": True, "text": True}
+    done = subprocess.run([python, "-c", GRADIENTS], **options)
     assert done.returncode == 0, done.stderr[-2000:]
-    gradients, losses = map(json.loads, done.stdout.splitlines())
-    return gradients, losses
+    return map(json.loads, done.stdout.splitlines())
 
 
 @pytest.mark.slow
@@ -276,7 +256,19 @@ def test_the_lowest_versions_of_all_packages_give_the_same(saved_notebook, tmp_p
     assert done.returncode == 0, done.stderr[-2000:]
     gradients, losses = results_of(python, 1)
     assert gradients == saved_gradients(saved_notebook)
-    assert np.allclose(losses, results_of(sys.executable, 1)[1], atol=0.02)
+    _, usual_losses = results_of(sys.executable, 1)
+    assert np.allclose(losses, usual_losses, atol=0.02)
+
+
+def printed_in(notebook, folder, files=()):
+    """What the notebook prints in a folder with some more files; there are no warnings in it."""
+    for path in (*ROOT.glob("*.py"), *files):
+        shutil.copy(path, folder)
+    other = copy.deepcopy(notebook)
+    run(other, folder)
+    outputs = [output for cell in code_cells(other) for output in cell.outputs]
+    assert not any(output.get("name") == "stderr" for output in outputs)
+    return "".join(map(printed, code_cells(other)))
 
 
 @pytest.mark.slow
@@ -285,43 +277,28 @@ def test_the_lowest_versions_of_all_packages_give_the_same(saved_notebook, tmp_p
 )
 def test_it_runs_on_another_text(saved_notebook, tmp_path, vocab_size, n_windows):
     data = make_data(read_sentences(SENTENCES), vocab_size=vocab_size, n_windows=n_windows)
-    for name, content in [("data.pk", data), ("partially_trained.pk", partially_train(data, 100))]:
-        (tmp_path / name).write_bytes(pickle.dumps(content))
-    for path in ROOT.glob("*.py"):
-        shutil.copy(path, tmp_path)
-    other = copy.deepcopy(saved_notebook)
-    run(other, tmp_path)
-    assert f"vocabulary: {vocab_size + 1} words" in "".join(map(printed, code_cells(other)))
-    assert not any(
-        output.get("name") == "stderr" for cell in code_cells(other) for output in cell.outputs
-    )
+    for path, content in {DATA: data, PARTIALLY_TRAINED: partially_train(data, 100)}.items():
+        (tmp_path / path.name).write_bytes(pickle.dumps(content))
+    text = printed_in(saved_notebook, tmp_path)
+    assert f"vocabulary: {vocab_size + 1} words" in text
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("HW1_COURSE_FILES" not in os.environ, reason="the course's files are not here")
 def test_it_runs_on_the_files_of_the_course(saved_notebook, tmp_path):
-    for path in ROOT.glob("*.py"):
-        shutil.copy(path, tmp_path)
-    for name in ("data.pk", "partially_trained.pk"):
-        shutil.copy(f"{os.environ['HW1_COURSE_FILES']}/{name}", tmp_path)
-    course = copy.deepcopy(saved_notebook)
-    run(course, tmp_path)
-    text = "".join(map(printed, code_cells(course)))
+    files = [f"{os.environ['HW1_COURSE_FILES']}/{path.name}" for path in (DATA, PARTIALLY_TRAINED)]
+    text = printed_in(saved_notebook, tmp_path, files)
     loss = float(re.search(r"final validation +cross-entropy: ([\d.]+)", text)[1])
     assert loss <= 2.462 + 0.02  # what eight epochs of momentum reached
 
 
-def test_the_readme_cites_the_saved_run():
+def test_the_readme_cites_and_shows_the_saved_run(saved_notebook):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    saved = "\n".join(printed(c) for c in code_cells(nbformat.read(NOTEBOOK, as_version=4)))
+    saved = "\n".join(map(printed, code_cells(saved_notebook)))
     guesses = re.search(r"```text\n(.*?)```", readme, re.DOTALL)[1].splitlines()
     assert len(guesses) == 3 and set(guesses) <= set(saved.splitlines())
     cited = re.search(r"guessing by frequency: (.+?)\) \| (.+?), (.+?) \|", readme).groups()
     names = ["guessing by frequency", "final validation cross-entropy", "final test +cross-entropy"]
     assert cited == tuple(re.search(f"{name}: (.+)", saved)[1] for name in names)
-
-
-def test_the_readme_shows_the_strip_of_the_saved_run():
-    saved = nbformat.read(NOTEBOOK, as_version=4)
-    assert LEARNING.read_bytes() == picture_of(saved, "five plots")
-    assert LEARNING.relative_to(ROOT).as_posix() in (ROOT / "README.md").read_text()
+    assert LEARNING.read_bytes() == picture_of(saved_notebook, "five plots")
+    assert LEARNING.relative_to(ROOT).as_posix() in readme

@@ -25,7 +25,6 @@ from right_implementations import (
 import checking
 from tools.common import DATA, PARTIALLY_TRAINED
 
-SEEDS = range(10)
 COURSE = os.environ.get("HW1_COURSE_FILES")
 IMPLEMENTATIONS = [
     pytest.param(target, function, id=function.__qualname__)
@@ -36,34 +35,9 @@ right_implementations = functools.partial(pytest.mark.parametrize, "target, func
 planted_errors = functools.partial(
     pytest.mark.parametrize, "planted", ids=lambda planted: f"{planted.target}: {planted.name}"
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def shared_finite_differences():
-    """Take each finite difference once: none depends on the functions that are checked.
-
-    One is the same as another if point, direction and the value of the function there are.
-    """
-    taken, derivative_along = {}, checking.derivative_along
-
-    def shared(function, point, direction):
-        key = point.tobytes(), direction.tobytes(), function(point + direction)
-        if key not in taken:
-            taken[key] = derivative_along(function, point, direction)
-        return taken[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checking, "derivative_along", shared)
-        yield
-
-
-def fill_globals(model, inputs, mask):
-    """What a notebook holds after the batch went through the model."""
-    masked, targets = inputs * (1 - mask), model.indicator_matrix(inputs * mask)
-    activations = model.compute_activations(masked)
-    y, m = activations.output_layer, mask[:, :, np.newaxis]
-    GLOBALS.update(model=model, inputs=masked, activations=activations, y=y, t=targets, m=m)
-    GLOBALS["derivative"] = Model.compute_loss_derivative(model, y, targets, m)
+in_ten_of_ten = pytest.mark.parametrize(
+    "seeds", [range(1), pytest.param(range(1, 10), marks=pytest.mark.slow)], ids=str
+)
 
 
 def check(target, function, problem):
@@ -80,48 +54,32 @@ def check(target, function, problem):
     checking.judge([model.back_propagate], {target: problems})
 
 
-def assert_caught(planted, seed, monkeypatch):
-    monkeypatch.setattr(checking, "SEED", seed)
-    params, vocab, inputs, mask = random_problem(seed, **planted.sizes)
-    fill_globals(Model(params, vocab), inputs, mask)
-    with (
-        np.errstate(all="ignore"),  # what warns is the planted code
-        pytest.raises(checking.GradientCheckError) as caught,
-    ):
-        check(planted.target, planted.make(), (params, vocab, inputs, mask))
-    message = str(caught.value)
-    if planted.says is None:
-        assert "Your values" not in message
-    else:
-        assert re.search(planted.says, message, re.DOTALL), f"seed {seed}:\n{message}"
-
-
-def test_names_and_numbers():
-    names = {(planted.target, planted.name) for planted in PLANTED}
-    assert len(names) == len(PLANTED) >= 180 and len(IMPLEMENTATIONS) >= 100
-
-
+@in_ten_of_ten
 @planted_errors(PLANTED)
-def test_planted_error_is_caught_and_explained(planted, monkeypatch):
-    assert_caught(planted, SEEDS[0], monkeypatch)
+def test_planted_error_is_caught_and_explained(planted, seeds, monkeypatch):
+    for seed in seeds:
+        monkeypatch.setattr(checking, "SEED", seed)
+        params, vocab, inputs, mask = random_problem(seed, **planted.sizes)
+        model, masked = Model(params, vocab), inputs * (1 - mask)
+        y = model.compute_activations(masked).output_layer
+        targets = model.indicator_matrix(inputs * mask)
+        GLOBALS.update(model=model, inputs=masked, y=y, t=targets)  # as a notebook has them
+        with (
+            np.errstate(all="ignore"),  # what warns is the planted code
+            pytest.raises(checking.GradientCheckError) as caught,
+        ):
+            check(planted.target, planted.make(), (params, vocab, inputs, mask))
+        message = str(caught.value)
+        if planted.says is None:
+            assert "Your values" not in message
+        else:
+            assert re.search(planted.says, message, re.DOTALL), f"seed {seed}:\n{message}"
 
 
-@pytest.mark.slow
-@planted_errors(PLANTED)
-def test_planted_error_is_caught_and_explained_in_ten_of_ten(planted, monkeypatch):
-    for seed in SEEDS[1:]:
-        assert_caught(planted, seed, monkeypatch)
-
-
+@in_ten_of_ten
 @right_implementations(IMPLEMENTATIONS)
-def test_right_implementation_passes(target, function):
-    check(target, function, random_problem(0))
-
-
-@pytest.mark.slow
-@right_implementations(IMPLEMENTATIONS)
-def test_right_implementation_passes_in_ten_of_ten(target, function, monkeypatch):
-    for seed in SEEDS[1:]:
+def test_right_implementation_passes(target, function, seeds, monkeypatch):
+    for seed in seeds:
         monkeypatch.setattr(checking, "SEED", seed)
         check(target, function, random_problem(seed))
 
@@ -143,29 +101,29 @@ def test_right_implementations_pass_at_trained_parameters(factor, of_course):
         check(target, function, problem)
 
 
-def printed(model_class, problem, capsys):
-    """The printed lines, and what the printing refuses."""
+def printed(problem, capsys, **methods):
+    """What the printing prints of `Model` with some methods replaced, and what it refuses."""
     params, vocab, inputs, mask = problem
+    model, refused = type("ChangedModel", (Model,), methods)(params, vocab), ""
     try:
         with np.errstate(all="ignore"):
-            checking.print_gradients(model_class(params, vocab), inputs, mask)
+            checking.print_gradients(model, inputs, mask)
     except checking.GradientCheckError as error:
-        return capsys.readouterr().out + str(error)
-    return capsys.readouterr().out
+        refused = str(error)
+    return capsys.readouterr().out + refused
 
 
 @planted_errors([p for p in PLANTED if p.shows and p.target != "grad_GLoVe"])
 def test_mistake_changes_a_printed_line(planted, capsys):
     """That of the mistake itself: back_propagate, which may not be written, need not show it."""
-    problem, wrong = random_problem(0, **planted.sizes), planted.model_class()
-    right = Model
+    problem, others = random_problem(0, **planted.sizes), {}
     if planted.target == "compute_loss_derivative":
-        wrong, right = (type("Half", (c,), {"back_propagate": None}) for c in (wrong, right))
-    assert printed(wrong, problem, capsys) != printed(right, problem, capsys)
+        others = {"back_propagate": None}
+    wrong = {planted.target: planted.make()}
+    assert printed(problem, capsys, **wrong, **others) != printed(problem, capsys, **others)
 
 
 @right_implementations(IMPLEMENTATIONS[len(GLOVE) :])
 def test_right_implementations_print_the_same(target, function, capsys):
     problem = random_problem(0)
-    right = printed(Model, problem, capsys)
-    assert printed(type("RightModel", (Model,), {target: function}), problem, capsys) == right
+    assert printed(problem, capsys, **{target: function}) == printed(problem, capsys)

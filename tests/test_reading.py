@@ -50,15 +50,13 @@ def index_of(notebook, identifier):
     return next(i for i, cell in enumerate(notebook.cells) if grade_id(cell) == identifier)
 
 
-def test_what_is_handed_out_is_no_answer(handed_out, provided):
-    assert answers(handed_out, provided) == {
-        question.number: [] for question in QUESTIONS if question.is_written
-    }
-
-
-def test_the_reference_answers_every_written_question(reference, provided):
-    for number, cells in answers(reference, provided).items():
-        assert len("".join(cell.source for cell in cells)) > 100, number
+def test_the_reference_answers_every_written_question_and_what_is_handed_out_none(
+    reference, handed_out, provided
+):
+    written = [question.number for question in QUESTIONS if question.is_written]
+    assert answers(handed_out, provided) == {number: [] for number in written}
+    for cells in answers(reference, provided).values():
+        assert len("".join(cell.source for cell in cells)) > 100
 
 
 def in_the_cell_of_the_question(cells, place, text):
@@ -77,28 +75,34 @@ def without_any_ids(cells, place, text):
         cell.metadata = nbformat.from_dict({})
 
 
-WAYS = {
-    "in its cell": lambda cells, place, text: cells[place].update(source=text),
-    "after the placeholder": lambda cells, place, text: cells[place].update(
-        source=f"{PLACEHOLDER}\n\n{text}"
-    ),
-    "in a new cell below the plots": lambda cells, place, text: cells.insert(
-        place - 1, new_markdown_cell(text)
-    ),
-    "merged with the next title": lambda cells, place, text: cells[place].update(
-        source=f"{text}\n\n## 2.2 A masked language model"
-    ),
-    "at the end of the notebook": lambda cells, place, text: cells.append(
-        new_markdown_cell(f"### 2.1.4 The dimension\n\n{text}")
-    ),
-    "in a raw cell": lambda cells, place, text: cells.insert(place, new_raw_cell(text)),
-    "in the cell of the question": in_the_cell_of_the_question,
-    "below a heading of its own": below_a_heading_of_its_own,
-    "without any ids": without_any_ids,
-}
+def after_the_placeholder(cells, place, text):
+    cells[place].source = f"{PLACEHOLDER}\n\n{text}"
 
 
-@pytest.mark.parametrize("write", WAYS.values(), ids=WAYS)
+def merged_with_the_next_title(cells, place, text):
+    cells[place].source = f"{text}\n\n## 2.2 A masked language model"
+
+
+def in_a_raw_cell(cells, place, text):
+    cells.insert(place, new_raw_cell(text))
+
+
+def at_the_end_of_the_notebook(cells, place, text):
+    cells.append(new_markdown_cell(f"### 2.1.4 The dimension\n\n{text}"))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        after_the_placeholder,
+        merged_with_the_next_title,
+        in_a_raw_cell,
+        at_the_end_of_the_notebook,
+        in_the_cell_of_the_question,
+        below_a_heading_of_its_own,
+        without_any_ids,
+    ],
+)
 def test_an_answer_is_found_wherever_it_stands(handed_out, provided, write):
     answer = "The best d is 86,\nsince the losses say so."
     write(handed_out.cells, index_of(handed_out, "q2_1_4"), answer)
@@ -116,25 +120,13 @@ def test_an_answer_keeps_its_attachments(handed_out, provided):
     assert answer.attachments["photo.png"]["image/png"] == "aGVsbG8="
 
 
-NO_NOTEBOOKS = [
-    *(b"", b"{}", b"[]", b"null", b"\xff\xfe{\x00}\x00"),
-    *(b'{"cells": 3}', b'{"cells": [3]}', b"PK\x03\x04"),
-]
-
-
-@pytest.mark.parametrize("content", NO_NOTEBOOKS)
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe{\x00}\x00", b'{"cells": [3]}'])
 def test_what_is_no_notebook_gives_one_line(tmp_path, content):
     path = tmp_path / "hw1_code_abc1234.ipynb"
     path.write_bytes(content)
     with pytest.raises(NotebookError) as error:
         read_notebook(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
-
-
-def test_a_missing_file_and_a_folder_are_named(tmp_path):
-    for path in (tmp_path / "none.ipynb", tmp_path):
-        with pytest.raises(OSError, match=str(path)):
-            read_notebook(path)
 
 
 @pytest.mark.parametrize(

@@ -9,49 +9,26 @@ defined there: the others would show what the right lines are.
 import contextlib
 import io
 import re
-from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 import checking
+from tests.right_implementations import Model, replaced
 from tools.common import DATA, NOTEBOOK, write_atomically
 from tools.notebook import load_definitions, notebook_bytes, read_notebook
 
 LISTS = re.compile(r"(?<=ZOO = \[\n).*?(?=^\])", re.DOTALL | re.MULTILINE)
 
 
-def with_lower_layers(
-    gradient, model, inputs, activations, loss_derivative, has_slope=True, adds=True
-):
-    """The gradient below the hidden units computed again, with one of two mistakes."""
-    S, E = activations.hidden_layer, activations.embedding_layer
-    hid_derivative = loss_derivative @ model.params.hid_to_output_weights
-    if has_slope:
-        hid_derivative *= S * (1 - S)
-    rows = (hid_derivative @ model.params.embed_to_hid_weights).reshape(*inputs.shape, -1)
-    embedding = np.zeros_like(model.params.word_embedding_weights)
-    if adds:
-        np.add.at(embedding, inputs, rows)
-    else:
-        embedding[inputs] += rows
-    return replace(
-        gradient,
-        word_embedding_weights=embedding,
-        embed_to_hid_weights=hid_derivative.T @ E,
-        hid_bias=hid_derivative.sum(axis=0),
-    )
+def changed(notebook, method, old, new):
+    """The notebook's Model with a plain implementation of a method that has one mistake."""
+    wrong = replaced(getattr(Model, method), old, new)
+    return type("Changed", (notebook.Model,), {method: wrong})
 
 
 def kinds(notebook):
     """Classes of models by what is wrong with them, in the order of the notebook's letters."""
-
-    class Frozen(notebook.Model):
-        def back_propagate(self, *arguments):
-            gradient = super().back_propagate(*arguments)
-            gradient.word_embedding_weights[:] = 0
-            return gradient
 
     class Unmasked(notebook.Model):
         def indicator_matrix(self, targets):
@@ -61,28 +38,20 @@ def kinds(notebook):
         def back_propagate(self, inputs, *others):
             return super().back_propagate(inputs + self.hidden_words, *others)
 
-    class AllPositions(notebook.Model):
-        def compute_loss_derivative(self, y, targets, mask):
-            return super().compute_loss_derivative(y, targets, np.ones_like(mask))
-
-    class NoSlope(notebook.Model):
-        def back_propagate(self, *arguments):
-            gradient = super().back_propagate(*arguments)
-            return with_lower_layers(gradient, self, *arguments, has_slope=False)
-
-    class Overwritten(notebook.Model):
-        def back_propagate(self, *arguments):
-            gradient = super().back_propagate(*arguments)
-            return with_lower_layers(gradient, self, *arguments, adds=False)
-
+    derivative, back = "compute_loss_derivative", "back_propagate"
+    add, slope = "np.add.at(word_embedding, i, e)", "slope = S * (1 - S)"
     return {
-        "the embedding never changes": Frozen,
+        "the embedding never changes": changed(notebook, back, add, "pass"),
         "the backward pass gets the unmasked window": Unmasked,
-        "positions that are not masked are not set to 0": AllPositions,
+        "positions that are not masked are not set to 0": changed(
+            notebook, derivative, "(y - t) * m", "y - t"
+        ),
         "none": notebook.Model,
         "a random matrix on the way back": notebook.Feedback,
-        "the slope of the sigmoid is forgotten": NoSlope,
-        "of a word that occurs twice, one occurrence counts": Overwritten,
+        "the slope of the sigmoid is forgotten": changed(notebook, back, slope, "slope = 1"),
+        "of a word that occurs twice, one occurrence counts": changed(
+            notebook, back, add, "word_embedding[i] += e"
+        ),
     }
 
 

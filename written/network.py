@@ -43,13 +43,13 @@ class Network(NamedTuple):
 
 # Row i of the differences is x[i+1] minus everything before it: positive iff condition i holds.
 DIFFERENCES = np.array([[-1, 1, 0, 0], [-1, -1, 1, 0], [-1, -1, -1, 1]])
-ZEROS = np.zeros(3, int)
-ONES = np.ones(3, int)
+NO_BIASES = np.zeros(3, int)
+SUM = np.ones(3, int)  # the weights that add the hidden units up
 
 # A hidden unit is 1 iff its condition holds; the output, iff all three are 1.
-STRICT = Network(DIFFERENCES, ZEROS, ONES, -2.5, strict_threshold, strict_threshold)
+STRICT = Network(DIFFERENCES, NO_BIASES, SUM, -2.5, strict_threshold, strict_threshold)
 # A hidden unit is 1 iff its condition is broken; the output, iff none is.
-NONSTRICT = Network(-DIFFERENCES, ZEROS, -ONES, 0.5, nonstrict_threshold, nonstrict_threshold)
+NONSTRICT = Network(-DIFFERENCES, NO_BIASES, -SUM, 0.5, nonstrict_threshold, nonstrict_threshold)
 # The same hidden layers with the other activation function for the output.
 STRICT_INDICATOR = STRICT._replace(b2=-3.5, phi2=indicator)
-NONSTRICT_INDICATOR = NONSTRICT._replace(w2=2 * ONES, b2=0, phi2=indicator)
+NONSTRICT_INDICATOR = NONSTRICT._replace(w2=2 * SUM, b2=0, phi2=indicator)

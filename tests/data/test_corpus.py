@@ -102,36 +102,30 @@ THIRD = (
 PLAIN = "live know think say like want have do are were am".split()
 PLURAL = "books letters stories songs games men women boys girls children people years".split()
 SINGULAR = "book letter story song game man woman boy girl teacher doctor house park year".split()
+MODALS = "will can could must should would".split()
+WRONG_AFTER = {  # by subject, unless it follows its verb
+    "i": {*THIRD, "are", "were"} - {"was"},
+    "he": {*PLAIN},
+    "she": {*PLAIN},
+    "we": {*THIRD, "am"},
+    "they": {*THIRD, "am"},
+}
+VERB_BEFORE = {*"do did does is are was were am have has had n't not and or".split(), *MODALS}
+ALWAYS_WRONG_AFTER = (
+    dict.fromkeys(["a", "every", "this"], PLURAL)
+    | dict.fromkeys(["two", "three", "these", "many"], SINGULAR)
+    | dict.fromkeys(MODALS, THIRD)
+)
 
 
-def test_subjects_and_verbs_agree(sentences):
-    verbs_after = {
-        "i": {*PLAIN, "was"} - {"are", "were"},
-        "he": THIRD,
-        "she": THIRD,
-        "we": set(PLAIN) - {"am"},
-        "they": set(PLAIN) - {"am"},
-    }
-    inverted = {"do", "did", "does", "is", "are", "was", "were", "am", "have", "has", "had"}
-    inverted |= {"will", "can", "could", "would", "should", "must", "n't", "and", "or"}
+def test_words_agree(sentences):
+    """Subjects with verbs, articles and numbers with nouns, and "a" with the sound after it."""
     for sentence in sentences:
-        for before, subject, verb in zip(["."] + sentence, sentence, sentence[1:]):
-            if subject in verbs_after and verb in {*THIRD, *PLAIN}:
-                if before not in inverted and "not" != before:
-                    assert verb in verbs_after[subject], " ".join(sentence)
-
-
-def test_articles_and_numbers_agree(sentences):
-    for sentence in sentences:
-        for word, following in zip(sentence, sentence[1:]):
-            if word in {"a", "every", "this"}:
-                assert following not in PLURAL, " ".join(sentence)
-            if word in {"two", "three", "these", "many"}:
-                assert following not in SINGULAR, " ".join(sentence)
-            if word == "a":
-                assert following[0] not in "aeiou", " ".join(sentence)
-            if word in {"will", "can", "could", "must", "should", "would"}:
-                assert following not in THIRD, " ".join(sentence)
+        for before, word, after in zip([".", *sentence], sentence, sentence[1:]):
+            assert after not in ALWAYS_WRONG_AFTER.get(word, ()), " ".join(sentence)
+            assert word != "a" or after[0] not in "aeiou", " ".join(sentence)
+            if before not in VERB_BEFORE:
+                assert after not in WRONG_AFTER.get(word, ()), " ".join(sentence)
 
 
 def test_quotation_marks_come_in_pairs_and_a_sentence_ends_once(sentences):
@@ -179,7 +173,6 @@ def test_weights_and_ranks():
         ("Sentence =", "Sentence", r"small:9: found 'Sentence', expected 'Symbol ='"),
         ("Sentence =", "sentence =", r"small:9: found 'sentence', expected 'Symbol'"),
         ("see(number)", "see(numbers)", r"small:10: found the argument 'numbers'"),
-        ("see(number)", "see(number", r"small:10: found 'see\(number', expected a word"),
         ("see(number)", "see( number)", r"small:10: found 'see\(', expected a word"),
         ("two|nothing", "two||", r"small:11: found 'two\|\|', expected a word"),
         ("    3 the", "    3\n    the", r"small:10: found a weight alone"),
@@ -196,16 +189,10 @@ def test_a_wrong_grammar_is_reported_with_its_place(old, new, message):
         sample_corpus(parse_grammar(SMALL.replace(old, new, 1), "small"), 5)
 
 
-def test_no_such_grammar(tmp_path):
-    with pytest.raises(GrammarError, match="cannot be read"):
-        load_grammar(tmp_path / "none")
-
-
 def test_one_alternative_a_line():
     lines = GRAMMAR.read_text(encoding="utf-8").splitlines()
     assert max(map(len, lines)) <= 150
-    alternatives = [line for line in lines if line.startswith("    ")]
-    assert len(alternatives) > 500
+    assert len([line for line in lines if line.startswith("    ")]) > 500
 
 
 # ---------------------------------------------------------------- what quality is made of
@@ -220,17 +207,8 @@ def test_same_class_share():
 
 
 def test_analogy_share():
-    vectors = np.array([[9, 9], [0, 0], [0, 1], [2, 0], [2, 1], [4, 0], [4, 3], [0.1, 0.9]])
+    vectors = np.array([[1, 9], [0, 0], [0, 1], [2, 0], [2, 2.5], [4, 0], [4, 9], [0.1, 0.9]])
     pairs = [("a", "b"), ("c", "d"), ("e", "f"), ("x", "y")]
-    # a:b::c:? and back are right; e - f is longer, and of its four questions e:f::... none is.
-    share, how_many = analogy_share(vectors, VOCAB, pairs)
-    answers = []
-    row = VOCAB.index
-    for first in pairs[:3]:
-        for second in pairs[:3]:
-            if first != second:
-                point = vectors[row(first[1])] - vectors[row(first[0])] + vectors[row(second[0])]
-                others = [w for w in VOCAB if w not in (*first, second[0])]
-                best = min(others, key=lambda w: np.sum((vectors[row(w)] - point) ** 2))
-                answers.append(best == second[1])
-    assert (share, how_many) == (np.mean(answers), 6)
+    # b - a + c is nearer to c than to d, but c is no answer: right, as is d - c + a. f is far from
+    # all points with e, and f - e + a and f - e + c are nearest to [MASK]: four wrong ones.
+    assert analogy_share(vectors, VOCAB, pairs) == (2 / 6, 6)
