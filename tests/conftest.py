@@ -3,7 +3,6 @@
 import copy
 import json
 import shutil
-import signal
 from types import SimpleNamespace
 
 import nbformat
@@ -17,8 +16,6 @@ from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT
 from tools.notebook import clean, code_cells, load_definitions, printed, run
 
 threadpool_limits(limits=1, user_api="blas")
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in a background job of a shell
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # for the tools that tests interrupt
 
 # No two sizes are equal, so that no wrong shape fits by accident.
 SMALL_V, SMALL_N, SMALL_D, SMALL_H, SMALL_B = 11, 3, 5, 7, 13
