@@ -147,6 +147,12 @@ def test_the_network_of_a_problem_hides_nothing(grader):
 # The sandbox
 
 
+def in_bubblewrap(folder, *program):
+    words = sandbox.command(sandbox.BUBBLEWRAP, folder, 0)
+    words = [*words[: words.index("--", 1)], *program]
+    return subprocess.run(words, capture_output=True, text=True)
+
+
 @pytest.mark.skipif(sandbox.bubblewrap() is None, reason="there is no bubblewrap")
 def test_a_course_in_the_folder_of_the_environment_stays_hidden(monkeypatch, tmp_path):
     """As after `python -m venv .`"""

@@ -102,7 +102,7 @@ def command(sandbox, folder, file_bytes):
     if os.geteuid() == 0:  # `inside` becomes another user, and so loses these as well
         words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
-        words += ["--unshare-user"]
+        words += ["--unshare-user", "--disable-userns"]
     if file_bytes:
         words += ["--perms", "1777", "--size", str(2 * file_bytes), "--tmpfs", "/tmp"]
     # The folders around these parts are made again: outside, perhaps only their owner may enter
