@@ -144,8 +144,9 @@ def define(statements, places):
 
 def unfinished(function, error, places):
     """What a function had computed when it failed: by tensor, `name_grad` or `name`."""
-    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-    known = next((f.f_locals for f in frames if f.f_code.co_filename in places), {})
+    known = {}
+    for frame, _ in traceback.walk_tb(error.__traceback__):  # of decorators and helpers, too
+        known |= frame.f_locals if frame.f_code.co_filename in places else {}
     return {name: known.get(f"{name}_grad", known.get(name)) for name in FUNCTIONS[function]}
 
 
