@@ -27,6 +27,7 @@ import checking
 from tools.grade.problems import FUNCTIONS, arguments_of, named_results, problems_of
 from tools.grade.statements import findings, needed, read_statements, written_lines
 from tools.notebook import (
+    EXPERIMENT,
     NotebookError,
     answers,
     code_cells,
@@ -200,7 +201,12 @@ def judge(notebook, request, send):
     known = [written_lines(cell.source) for cell in given]  # so that copies do no harm
     own = [cell for cell in code_cells(notebook) if written_lines(cell.source) not in known]
     own = read_statements(own)
-    statements = read_statements([c for c in given if grade_id(c) not in FUNCTIONS]) + own
+    definitions = [  # no function needs an experiment that was handed out
+        cell
+        for cell in given
+        if grade_id(cell) not in FUNCTIONS and EXPERIMENT not in cell.metadata.get("tags", [])
+    ]
+    statements = read_statements(definitions) + own
     found["findings"] = {
         name: findings(needed(own, {name, f".{name}"}), lines)[:MANY] for name in FUNCTIONS
     }
