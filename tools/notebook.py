@@ -223,9 +223,9 @@ def pictures(notebook):
     found = {question.number: [] for question in QUESTIONS if question.is_written}
     for _, number, cell in sections(notebook):
         for output in cell.get("outputs", []) if number in found else []:
-            if png := output.get("data", {}).get("image/png"):
-                encoded = "".join(png.split())
-                found[number].append(f"data:image/png;base64,{encoded}")
+            for kind in {"image/png", "image/jpeg"} & output.get("data", {}).keys():
+                encoded = "".join(output.data[kind].split())
+                found[number].append(f"data:{kind};base64,{encoded}")
     return found
 
 

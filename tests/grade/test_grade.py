@@ -147,6 +147,12 @@ def test_the_network_of_a_problem_hides_nothing(grader):
 # The sandbox
 
 
+def in_bubblewrap(folder, *program):
+    words = sandbox.command(sandbox.BUBBLEWRAP, folder, 0)
+    words = [*words[: words.index("--", 1)], *program]
+    return subprocess.run(words, capture_output=True, text=True)
+
+
 @pytest.mark.skipif(sandbox.bubblewrap() is None, reason="there is no bubblewrap")
 def test_a_course_in_the_folder_of_the_environment_stays_hidden(monkeypatch, tmp_path):
     """As after `python -m venv .`"""
@@ -154,10 +160,16 @@ def test_a_course_in_the_folder_of_the_environment_stays_hidden(monkeypatch, tmp
         (tmp_path / name).mkdir()
     shutil.copy(NOTEBOOK, tmp_path)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    words = sandbox.command(sandbox.BUBBLEWRAP, tmp_path / "lib", 0)
-    words = [*words[: words.index("--", 1)], "ls", tmp_path]
-    run = subprocess.run(words, capture_output=True, text=True)
+    run = in_bubblewrap(tmp_path / "lib", "ls", tmp_path)
     assert run.stdout.split() == ["bin", "lib"], run.stderr
+
+
+@pytest.mark.skipif(sandbox.bubblewrap() is None, reason="there is no bubblewrap")
+def test_nobody_makes_a_file_system_in_a_user_namespace(monkeypatch, tmp_path):
+    """It would take memory beyond the limit."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert in_bubblewrap(tmp_path, "true").returncode == 0
+    assert "unshare failed" in in_bubblewrap(tmp_path, "unshare", "--user", "true").stderr
 
 
 def test_without_a_sandbox_it_refuses(monkeypatch):
@@ -328,7 +340,10 @@ def test_answers_stand_below_the_rubric_with_their_pictures(grader, tmp_path):
     cell_of(notebook, "q2_1_2").source = "First line.\n\n$$\n\\sqrt{1723}\n$$\n\nLast line."
     cell = cell_of(notebook, "q2_3")
     cell.source = "My answer: ![x](attachment:a.png), $\\frac{1}{2}$ <script>alert(1)</script>"
-    cell.attachments = {"a.png": {"image/png": base64.b64encode(photo).decode()}}
+    encoded = base64.b64encode(photo).decode()
+    cell.attachments = {"a.png": {"image/png": encoded}}
+    shown = nbformat.v4.new_output("display_data", {"image/jpeg": encoded})
+    notebook.cells.append(nbformat.v4.new_code_cell("Image('photo.jpg')", outputs=[shown]))
     (tmp_path / JUDGED).mkdir()
     for name in ("hw1_code_anna.ipynb", "hw1_code_ben.ipynb"):
         write_result(tmp_path / JUDGED, grade(put(tmp_path, name, notebook), grader))
@@ -341,8 +356,8 @@ def test_answers_stand_below_the_rubric_with_their_pictures(grader, tmp_path):
     assert page.count("My answer") == 2 and page.count("<mfrac>") == 2
     pictures = re.findall('src="(pictures/.*?)"', page)
     contents = [(tmp_path / "written_answers" / name).read_bytes() for name in pictures]
-    assert contents.count(photo) == 2  # and plots, at least four each
-    assert sum(content.startswith(b"\x89PNG") for content in contents) == len(contents) - 2 >= 8
+    assert contents.count(photo) == 4  # and plots, at least four each
+    assert sum(content.startswith(b"\x89PNG") for content in contents) == len(contents) - 4 >= 8
     assert "default-src 'none'" in page and "<script" not in page
     assert page.count((tmp_path / "hw1_code_anna.ipynb").as_uri()) == 1
 

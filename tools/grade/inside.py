@@ -27,6 +27,7 @@ import checking
 from tools.grade.problems import FUNCTIONS, arguments_of, named_results, problems_of
 from tools.grade.statements import findings, needed, read_statements, written_lines
 from tools.notebook import (
+    EXPERIMENT,
     NotebookError,
     answers,
     code_cells,
@@ -44,7 +45,7 @@ from tools.notebook import (
 
 FILES = ("checking.py", "data.pk", "partially_trained.pk")
 HANDED_OUT = "handed_out.ipynb"  # the notebook without its solutions
-MANY = 100  # more than anybody prints or answers
+MANY = 100  # more than anybody answers; students print the gradients of other batches, too
 MAX_TEXT = 300  # characters of a message
 LARGEST_ANSWERS = 24 * 2**20  # characters of all that is read
 LARGEST_ANSWER = 20_000  # characters of a cell, if that is too much
@@ -89,7 +90,7 @@ def read_figures(notebook):
         final = final_figures(text)  # students train again in cells of their own
         is_asked_for = grade_id(cell) == "train"
         found["final"] = found["final"] | final if is_asked_for else final | found["final"]
-    found["printed"] = dict(list(found["printed"].items())[:MANY])
+    found["printed"] = dict(list(found["printed"].items())[: 100 * MANY])
     return found
 
 
@@ -144,8 +145,9 @@ def define(statements, places):
 
 def unfinished(function, error, places):
     """What a function had computed when it failed: by tensor, `name_grad` or `name`."""
-    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-    known = next((f.f_locals for f in frames if f.f_code.co_filename in places), {})
+    known = {}
+    for frame, _ in traceback.walk_tb(error.__traceback__):  # of decorators and helpers, too
+        known |= frame.f_locals if frame.f_code.co_filename in places else {}
     return {name: known.get(f"{name}_grad", known.get(name)) for name in FUNCTIONS[function]}
 
 
@@ -199,7 +201,12 @@ def judge(notebook, request, send):
     known = [written_lines(cell.source) for cell in given]  # so that copies do no harm
     own = [cell for cell in code_cells(notebook) if written_lines(cell.source) not in known]
     own = read_statements(own)
-    statements = read_statements([c for c in given if grade_id(c) not in FUNCTIONS]) + own
+    definitions = [  # no function needs an experiment that was handed out
+        cell
+        for cell in given
+        if grade_id(cell) not in FUNCTIONS and EXPERIMENT not in cell.metadata.get("tags", [])
+    ]
+    statements = read_statements(definitions) + own
     found["findings"] = {
         name: findings(needed(own, {name, f".{name}"}), lines)[:MANY] for name in FUNCTIONS
     }

@@ -273,7 +273,7 @@ def judge(found, calls, reference):
     grades = {q.grade_id: Grade(q.number, q.title, q.is_written, q.marks) for q in QUESTIONS}
     for grade in grades.values():
         if grade.is_written and not found["answers"].get(grade.number):
-            grade.remarks.append("no answer was found")
+            grade.remarks.append("no answer was found in a text cell")
     tensors = {name: judge_tensors(name, calls[name].values, reference) for name in FUNCTIONS}
     for name in FUNCTIONS:
         grade_function(grades[name], name, calls[name], tensors[name])

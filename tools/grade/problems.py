@@ -93,4 +93,6 @@ def named_results(function, result):
     if function == "grad_GLoVe":
         is_complete = isinstance(result, (tuple, list)) and len(result) == 4
         return dict(zip(FUNCTIONS[function], result)) if is_complete else {}
-    return result if isinstance(result, dict) else dict(getattr(result, "__dict__", {}))
+    if isinstance(result, dict):
+        return result
+    return {name: getattr(result, name, None) for name in FUNCTIONS[function]}

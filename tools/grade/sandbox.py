@@ -99,10 +99,12 @@ def command(sandbox, folder, file_bytes):
         return python
     words = [bubblewrap(), "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
     words += [f"--unshare-{what}" for what in ("ipc", "pid", "net", "uts", "cgroup-try")]
-    if os.geteuid() == 0:  # `inside` becomes another user, and so loses these as well
+    # For root, `inside` becomes another user, and so loses these as well. Only without root can
+    # user namespaces be forbidden, in which a file system takes memory beyond the limit.
+    if os.geteuid() == 0:
         words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
-        words += ["--unshare-user"]
+        words += ["--unshare-user", "--disable-userns"]
     if file_bytes:
         words += ["--perms", "1777", "--size", str(2 * file_bytes), "--tmpfs", "/tmp"]
     # The folders around these parts are made again: outside, perhaps only their owner may enter

@@ -5,6 +5,8 @@ statements that it needs, directly or through others, are executed in the order 
 its kernel would; scratch cells, plots and experiments are not. Nothing is executed here.
 """
 
+import __future__
+
 import ast
 import dis
 import re
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from types import CodeType
 
 from tools.grade.problems import FUNCTIONS
-from tools.notebook import EXPERIMENT, grade_id, place_of
+from tools.notebook import grade_id, place_of
 
 ANYTHING = "*"  # what a star import defines
 UNREADABLE = (SyntaxError, ValueError, MemoryError, RecursionError)  # for Python's own parser
@@ -76,9 +78,8 @@ def is_rest(source, before):
 
 
 def read_statements(cells):
-    """The Statements in cells, but for experiments, which define nothing that a function needs."""
+    """The Statements in cells."""
     blocks, statements = [], []
-    cells = [cell for cell in cells if EXPERIMENT not in cell.metadata.get("tags", [])]
     for number, cell in enumerate(cells, start=1):
         source = cell.source.strip("\n")
         if blocks and is_rest(source, blocks[-1][1]):
@@ -104,16 +105,19 @@ def read_statements(cells):
 
 def statement_of(tree, place, lines):
     """A Statement. Raises what the compiler raises."""
-    code = compile(ast.Module([tree], []), place, "exec")
+    # Annotations are not evaluated: they may name what is only imported somewhere, or nowhere.
+    code = compile(ast.Module([tree], []), place, "exec", __future__.annotations.compiler_flag)
     defines, uses = names_in(code)
     for node in ast.walk(tree):  # an entry of a table that is defined elsewhere
         is_entry = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
         is_change = isinstance(node, ast.Attribute) and node.attr in CHANGES
         if (is_entry or is_change) and isinstance(node.value, ast.Name):
             defines.add(node.value.id)
+        # A decorator or a helper of a student's own adds a method by its name.
+        names = {getattr(node, key, None) for key in ("value", "arg")}
+        defines |= {f".{name}" for name in names & FUNCTIONS.keys()}
     if "setattr" in uses:
-        named = {f".{c}" for c in code.co_consts if isinstance(c, str)}
-        defines |= named or {f".{name}" for name in FUNCTIONS}
+        defines |= {f".{name}" for name in (*FUNCTIONS, *code.co_consts)}
     if isinstance(tree, ast.ImportFrom) and tree.names[0].name == "*":
         defines.add(ANYTHING)
     return Statement(tree, code, place, lines, defines, uses)
