@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from tests import zoo
-from tools.notebook import code_cells, grade_id, printed
+from tools.notebook import cell_of, code_cells, printed
 
 MODELS = ("asymmetric", "symmetric")
 
 
 def answer(saved_notebook, name):
-    (cell,) = [cell for cell in saved_notebook.cells if grade_id(cell) == name]
-    return cell.source
+    return cell_of(saved_notebook, name).source
 
 
 @pytest.fixture(scope="module")

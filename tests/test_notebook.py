@@ -22,7 +22,7 @@ from tools.data.corpus import load_grammar
 from tools.data.quality import same_class_share
 from tools.data.windows import make_data, read_sentences
 from tools.drawing import LEARNING, picture_of
-from tools.notebook import EXPERIMENT, code_cells, grade_id, printed, run
+from tools.notebook import EXPERIMENT, cell_of, code_cells, grade_id, printed, run
 from tools.questions import QUESTIONS
 from tools.reference import partially_train
 
@@ -50,12 +50,6 @@ def is_experiment(cell):
 
 def lines_of(cell):
     return [line for line in cell.source.splitlines() if line.strip()]
-
-
-def cell_of(notebook, name):
-    """The cell that nbgrader calls by this name."""
-    (cell,) = [cell for cell in notebook.cells if grade_id(cell) == name]
-    return cell
 
 
 # Its form

@@ -11,7 +11,7 @@ import pytest
 import checking
 from tools import reference
 from tools.common import PARTIALLY_TRAINED
-from tools.notebook import NotebookError, code_cells, grade_id, printed
+from tools.notebook import NotebookError, cell_of, printed
 from tools.reference import add_key_arguments, answer_key, partially_train, read_key, seed_of
 
 
@@ -21,7 +21,7 @@ def usual():
 
 
 def test_the_key_is_what_the_notebook_prints(data, usual, saved_notebook):
-    (cell,) = [c for c in code_cells(saved_notebook) if grade_id(c) == "print_gradients"]
+    cell = cell_of(saved_notebook, "print_gradients")
     assert answer_key(data, usual) == printed(cell).splitlines()
 
 
@@ -70,7 +70,7 @@ def test_the_key_and_the_model_are_those_of_the_term_or_of_the_file(data, usual,
 )
 def test_a_reference_that_fails_its_own_check_gives_no_key(saved_notebook, tmp_path, array, wrong):
     other, path = copy.deepcopy(saved_notebook), tmp_path / "other.ipynb"
-    cell = next(c for c in code_cells(other) if grade_id(c) == "train")
+    cell = cell_of(other, "train")
     cell.source, cell.metadata.tags = wrong, []
     nbformat.write(other, path)
     with pytest.raises(NotebookError, match=f"fails its own check: .*{array}"):

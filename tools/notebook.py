@@ -143,6 +143,11 @@ def grade_id(cell):
     return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
+def cell_of(notebook, name):
+    """The cell with nbgrader's name `name`, None if there is none."""
+    return next((cell for cell in notebook.cells if grade_id(cell) == name), None)
+
+
 def place_of(number, cell):
     """How messages name a cell: its execution count, which Jupyter shows, and its first line.
 
@@ -223,9 +228,9 @@ def pictures(notebook):
     found = {question.number: [] for question in QUESTIONS if question.is_written}
     for _, number, cell in sections(notebook):
         for output in cell.get("outputs", []) if number in found else []:
-            for kind in {"image/png", "image/jpeg"} & output.get("data", {}).keys():
-                encoded = "".join(output.data[kind].split())
-                found[number].append(f"data:{kind};base64,{encoded}")
+            for kind in ("image/png", "image/jpeg"):
+                if encoded := output.get("data", {}).get(kind):
+                    found[number].append(f"data:{kind};base64,{''.join(encoded.split())}")
     return found
 
 

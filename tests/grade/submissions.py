@@ -15,7 +15,7 @@ import nbformat
 
 import checking
 from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED
-from tools.notebook import grade_id
+from tools.notebook import cell_of
 from tools.reference import answer_key
 
 FULL = {"2.1.3": 6, "2.2.1": 8, "2.2.2": 8, "2.2.3": 8, "2.2.4": 2}
@@ -67,10 +67,6 @@ SOLUTIONS = {
 }
 SOLUTIONS = {name: textwrap.dedent(source).strip() for name, source in SOLUTIONS.items()}
 FIRST_LINE = "is_symmetric = "  # of what grad_GLoVe does
-
-
-def cell_of(notebook, name):
-    return next(cell for cell in notebook.cells if grade_id(cell) == name)
 
 
 def reference():

@@ -7,7 +7,7 @@ import pytest
 
 from tests.pdf.notebooks import NAME, display, stream
 from tools.common import NOTEBOOK
-from tools.notebook import code_cells, grade_id, printed, read_notebook
+from tools.notebook import cell_of, code_cells, printed, read_notebook
 from tools.pdf.missing import PLOT, TENSORS, misses
 
 
@@ -21,10 +21,6 @@ def submitted(reference):
     return copy.deepcopy(reference)
 
 
-def cell_named(notebook, name):
-    return next(cell for cell in notebook.cells if grade_id(cell) == name)
-
-
 def test_nothing_is_missing_in_the_reference_notebook(reference):
     assert misses(reference, NAME, reference) == []
 
@@ -33,7 +29,7 @@ def change(name=None, source=None, outputs=None, **fields):
     """A change of the cell with a name, or of all code cells."""
 
     def apply(notebook):
-        for cell in code_cells(notebook) if name is None else [cell_named(notebook, name)]:
+        for cell in code_cells(notebook) if name is None else [cell_of(notebook, name)]:
             cell.update(fields)
             cell.source = cell.source if source is None else source
             cell.outputs = cell.outputs if outputs is None else outputs
@@ -47,7 +43,7 @@ def run_again(notebook):
 
 
 def lose_a_tensor(notebook):
-    cell = cell_named(notebook, "print_gradients")
+    cell = cell_of(notebook, "print_gradients")
     cell.outputs = [stream(printed(cell).replace("hid_bias[", "bias["))]
 
 
@@ -96,7 +92,7 @@ def test_each_miss_is_found_with_its_remedy(submitted, reference, change, messag
 @pytest.mark.parametrize("number", ["2.1.1", "2.3"])
 @pytest.mark.parametrize("source", ["YOUR ANSWER HERE\n", "", "Because $V^2$."])
 def test_an_answer_is_told_from_what_was_handed_out(submitted, reference, number, source):
-    cell_named(submitted, "q" + number.replace(".", "_")).source = source
+    cell_of(submitted, "q" + number.replace(".", "_")).source = source
     found = [miss.partition(":")[0] for miss in misses(submitted, NAME, reference)]
     assert found == ([] if "Because" in source else [f"question {number} has no answer"])
 

@@ -18,9 +18,9 @@ import pytest
 from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, SENTENCES, room_files
 from tools.notebook import (
     EXPERIMENT,
+    cell_of,
     code_cells,
     final_figures,
-    grade_id,
     notebook_bytes,
     printed,
 )
@@ -80,10 +80,6 @@ def traces(saved_notebook, key_lines):
 
 def is_solution(cell):
     return cell.metadata.get("nbgrader", {}).get("solution", False)
-
-
-def cell_of(notebook, name):
-    return next(cell for cell in notebook.cells if grade_id(cell) == name)
 
 
 def run_python(folder, *arguments):

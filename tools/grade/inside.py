@@ -199,14 +199,17 @@ def judge(notebook, request, send):
     found = read(notebook, lines)
     given = code_cells(handed_out)
     known = [written_lines(cell.source) for cell in given]  # so that copies do no harm
-    own = [cell for cell in code_cells(notebook) if written_lines(cell.source) not in known]
-    own = read_statements(own)
-    definitions = [  # no function needs an experiment that was handed out
-        cell
-        for cell in given
-        if grade_id(cell) not in FUNCTIONS and EXPERIMENT not in cell.metadata.get("tags", [])
-    ]
-    statements = read_statements(definitions) + own
+    own = read_statements(
+        (number, cell)
+        for number, cell in enumerate(notebook.cells, start=1)
+        if cell.cell_type == "code" and written_lines(cell.source) not in known
+    )
+    statements = read_statements(  # no function needs an experiment that was handed out
+        (number, cell)
+        for number, cell in enumerate(given, start=1)
+        if not (grade_id(cell) in FUNCTIONS or EXPERIMENT in cell.metadata.get("tags", []))
+    )
+    statements += own
     found["findings"] = {
         name: findings(needed(own, {name, f".{name}"}), lines)[:MANY] for name in FUNCTIONS
     }

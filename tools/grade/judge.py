@@ -209,8 +209,10 @@ def grade_function(grade, function, calls, tensors):
         grade.remarks.append(f"{function}: {error}")
     rigid = [key[1] for key in at_size if at_size[key][0] == 1 and at_others[key][0] < 1]
     if rigid:
-        text = "are right for the sizes of this assignment only, as numbers or global names"
-        grade.remarks.append(f"{function}: {', '.join(dict.fromkeys(rigid))} {text}")
+        text = (
+            "right for the sizes of this assignment only, which are numbers or global names in it"
+        )
+        grade.remarks.append(f"{function}: {text}: {', '.join(dict.fromkeys(rigid))}")
     if calls.has_changed and grade.marks:
         grade.add("arguments unchanged", -CHANGED_COSTS, 0.0, "it changes an argument in place")
 

@@ -78,9 +78,9 @@ def is_rest(source, before):
 
 
 def read_statements(cells):
-    """The Statements in cells."""
+    """The Statements in cells, which come as pairs (number of the cell, cell)."""
     blocks, statements = [], []
-    for number, cell in enumerate(cells, start=1):
+    for number, cell in cells:
         source = cell.source.strip("\n")
         if blocks and is_rest(source, blocks[-1][1]):
             blocks[-1] = blocks[-1][0], f"{blocks[-1][1]}\n{source}"

@@ -42,6 +42,7 @@ from tools.common import (
 from tools.notebook import (
     HANDED_OUT,
     NotebookError,
+    cell_of,
     clean,
     grade_id,
     notebook_bytes,
@@ -111,9 +112,8 @@ def student_version(reference):
             notebook, _ = preprocessor().preprocess(notebook, {})
     except (RuntimeError, ValidationError) as error:
         raise ReleaseError(f"nbgrader stopped: {error}") from error
-    cells = {grade_id(cell): cell for cell in reference.cells}
     for question in QUESTIONS:
-        cell = cells.get(question.grade_id)
+        cell = cell_of(reference, question.grade_id)
         if cell is None:
             raise ReleaseError(
                 f"question {question.number}: found no cell with nbgrader's grade_id "
