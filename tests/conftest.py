@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 import checking
 from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT
-from tools.notebook import clean, code_cells, load_definitions, printed, run
+from tools.notebook import clean, load_definitions, printed, run
 
 threadpool_limits(limits=1, user_api="blas")
 
@@ -63,8 +63,6 @@ def fresh_run(saved_notebook, tmp_path_factory, worker_id):
             for file in STUDENT_FILES:
                 shutil.copy(file, folder)
             fresh = copy.deepcopy(saved_notebook)
-            for cell in code_cells(fresh):
-                cell.outputs, cell.execution_count = [], None
             fresh.cells.append(nbformat.v4.new_code_cell(PROBE))
             run(fresh, folder)
             nbformat.write(fresh, path)

@@ -137,12 +137,11 @@ def test_what_is_no_notebook_gives_one_line(tmp_path, content):
         ("import os; os._exit(1)", "Kernel died"),
     ],
 )
-def test_a_run_that_fails_names_its_cell(tmp_path, monkeypatch, source, reason):
-    monkeypatch.setattr("tools.notebook.CELL_TIMEOUT", 4)
+def test_a_run_that_fails_names_its_cell(tmp_path, source, reason):
     saved = [("a = 1", 7), (f"# endless\n{source}", 8), ("b = 2", 9)]  # with old counts
     cells = [nbformat.v4.new_code_cell(text, execution_count=count) for text, count in saved]
     with pytest.raises(NotebookError, match=rf"cell \[?2\]? \(# endless\) stops with {reason}"):
-        run(nbformat.v4.new_notebook(cells=cells), tmp_path)
+        run(nbformat.v4.new_notebook(cells=cells), tmp_path, timeout=4)
 
 
 def test_parts_of_a_cell_have_their_types_whatever_a_file_holds(tmp_path):

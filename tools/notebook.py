@@ -304,8 +304,12 @@ def load_definitions(data, path=NOTEBOOK):
     return namespace
 
 
-def run(notebook, folder=ROOT):
+def run(notebook, folder=ROOT, timeout=CELL_TIMEOUT, **options):
     """Execute a notebook node in place, in a new kernel with a folder as its working directory.
+
+    Args:
+        timeout: of a cell, in seconds.
+        options: more of what `nbclient.NotebookClient` can be told.
 
     Raises NotebookError, which names the cell, at the first one that fails or takes too long.
     """
@@ -320,10 +324,11 @@ def run(notebook, folder=ROOT):
     started = []
     client = NotebookClient(
         notebook,
-        timeout=CELL_TIMEOUT,
+        timeout=timeout,
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
         on_cell_execute=lambda cell, cell_index: started.append(cell) or bar.update(),
+        **options,
     )
     with tqdm(total=len(cells), desc="running", unit="cell", leave=False) as bar:
         try:

@@ -16,6 +16,7 @@ import os
 import random
 import resource
 import sys
+import tempfile
 import time
 import traceback
 import types
@@ -41,6 +42,7 @@ from tools.notebook import (
     printed_gradients,
     provided_lines,
     read_notebook,
+    run,
 )
 
 FILES = ("checking.py", "data.pk", "partially_trained.pk")
@@ -230,27 +232,15 @@ def judge(notebook, request, send):
 
 def re_execute(notebook, request, send):
     """Run a notebook from top to bottom and send its errors and what it prints."""
-    import tempfile
-
-    from nbclient import NotebookClient
-
     folder = Path(tempfile.mkdtemp())
     for name in FILES:
         full = Path("full", name).resolve()  # a file that is smaller for judging
         (folder / name).symlink_to(full if full.exists() else Path(name).resolve())
     os.environ["HOME"] = str(folder)
-    client = NotebookClient(
-        notebook,
-        timeout=request["cell_seconds"],
-        interrupt_on_timeout=True,
-        allow_errors=True,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
-    )
-    client.execute()
+    options = {"allow_errors": True, "interrupt_on_timeout": True, "kernel_name": "python3"}
+    run(notebook, folder, timeout=request["cell_seconds"], **options)
     found = read_figures(notebook) | {"errors": []}
     for number, cell in enumerate(code_cells(notebook), start=1):
-        cell.execution_count = number
         kinds = [str(o.get("ename")) for o in cell.outputs if o.get("output_type") == "error"]
         found["errors"] += [f"{place_of(number, cell)}: {kind}"[:MAX_TEXT] for kind in kinds]
     send(read=found)
