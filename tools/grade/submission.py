@@ -256,7 +256,7 @@ def re_execute(path, found, grader):
     try:
         fresh = what_was_read(*ask(path, grader, WHOLE_NOTEBOOK, **request))
     except NotebookError as error:
-        return [f"re-executed: {error}"]
+        return [f"re-executed: {str(error).partition(';')[0]}"]  # without what to do
     lines = [f"re-executed, {str(line)[:MAX_TEXT]}" for line in fresh["errors"][:20]]
     for kind, allowed in (("printed", 0.0), ("final", CROSS_ENTROPY)):
         lines += differences(found[kind], fresh[kind], allowed)
