@@ -99,6 +99,9 @@ def test_right_implementations_pass_at_trained_parameters(factor, of_course):
     problem = Params(**arrays), vocab, inputs, np.eye(4, dtype=int)
     for target, function in [case.values for case in IMPLEMENTATIONS[len(GLOVE) :]]:
         check(target, function, problem)
+    mask = np.eye(4, dtype=int)[np.arange(100) % 4]
+    for batch in data["train_inputs"][:500].reshape(5, 100, 4):
+        checking.check_gradients(Model(Params(**arrays), vocab), batch, mask)
 
 
 def printed(problem, capsys, **methods):
