@@ -156,12 +156,6 @@ def as_handed_out(notebook):
     return without_outputs(stubs_with_outputs(notebook))
 
 
-def without_ids(notebook):
-    for cell in notebook.cells:
-        cell.metadata = {}
-    return notebook
-
-
 def bare(notebook):
     """Without anything that an editor may drop, sources as lists of lines."""
     cells = []
@@ -203,12 +197,6 @@ def stubs_below(notebook):
     return notebook
 
 
-def markdown_cell(notebook):
-    index = notebook.cells.index(cell_of(notebook, GLOVE))
-    notebook.cells[index] = nbformat.v4.new_markdown_cell(SOLUTIONS[GLOVE])
-    return notebook
-
-
 def indented(notebook):
     return with_source(notebook, GLOVE, textwrap.indent(SOLUTIONS[GLOVE], "    "))
 
@@ -238,24 +226,15 @@ def with_output(notebook, name, pattern, new):
     return notebook
 
 
-LAMBDA = "lambda self, y, t, m: ((y - t).reshape(*m.shape[:2], -1) * m).reshape(y.shape)"
 EDITS = {
     "the_reference": lambda n: REFERENCE,
-    "a_lambda": lambda n: with_source(n, DERIVATIVE, f"Model.{DERIVATIVE} = {LAMBDA}"),
     "deleted": lambda n: with_source(n, BACK, "1"),
-    "interrupted": lambda n: with_output(n, "train", r"(?s)final training.*", ""),
     "no_test_figure": lambda n: with_output(n, "train", "final test", "test"),
     "no_learning": lambda n: with_output(n, "train", r"(final test.*: )\d", r"\g<1>9"),
     "other_digits": lambda n: with_output(
         n, "print_gradients", r"(?m)^(hid_bias\[\d+\] -?)\d", r"\g<1>9"
     ),
-    "empty": lambda n: b" \n",
-    "half": lambda n: json.dumps(n)[:10_000].encode(),
-    "picture": lambda n: b"\x89PNG\r\n\x1a\n" + bytes(100),
-    "brackets": lambda n: b"[" * 100_000,
-    "numbers": lambda n: b'{"cells": [1, 2], "nbformat": 4}',
     "utf_16": lambda n: json.dumps(n).encode("utf-16"),
-    "byte_order_mark": lambda n: b"\xef\xbb\xbf" + json.dumps(n).encode(),
     "nbformat_3": lambda n: json.dumps(nbformat.convert(n, 3)).encode(),
     # Small as a file, and many times that in memory.
     "large": lambda n: json.dumps(n)[:-1].encode() + b', "x": [' + b"[]," * 25_000_000 + b"1]}",
@@ -263,9 +242,9 @@ EDITS = {
 EDITS |= {
     edit.__name__: edit
     for edit in (
-        *(without_outputs, stubs_with_outputs, as_handed_out, without_ids, bare, indented),
-        *(methods_in_the_class, split_in_the_function, moved_to_the_top, stubs_below),
-        *(markdown_cell, helper_beside_training, other_batches),
+        *(without_outputs, stubs_with_outputs, as_handed_out, bare, indented, stubs_below),
+        *(methods_in_the_class, split_in_the_function, moved_to_the_top),
+        *(helper_beside_training, other_batches),
     )
 }
 TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
