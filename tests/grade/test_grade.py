@@ -23,6 +23,7 @@ from markupsafe import escape
 
 import checking
 import tools.grade.__main__ as command
+from tests.commands import run_tool
 from tests.grade.submissions import CASES, FULL, SOLUTIONS, as_handed_out, solved, with_output
 from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT
 from tools.grade import sandbox, submission
@@ -462,26 +463,21 @@ def test_it_grades_without_the_packages_of_the_reports():
 # The command line
 
 
-def run_tool(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["grade", *map(str, arguments)])
-    command.main()
-
-
-def test_the_commands_grade_one_and_all(tmp_path, monkeypatch, capsys):
+def test_the_commands_grade_one_and_all(tmp_path):
     folder, output = tmp_path / "in", tmp_path / "out"
     put(folder, "anna/hw1_code_anna.ipynb", solved())
     (folder / "ben").mkdir()
     (folder / "list.csv").write_text("")
-    run_tool(monkeypatch, "all", folder, "-o", output)
-    printed = capsys.readouterr().out
-    assert "ignored: list.csv" in printed and "2 results; median 16 marks" in printed
+    status, printed, _ = run_tool(command, "all", folder, "-o", output)
+    assert status == 0 and "ignored: list.csv" in printed
+    assert "2 results; median 16 marks" in printed
     put(folder, "ben/hw1_code_ben.ipynb", solved())
-    run_tool(monkeypatch, "one", folder / "ben", "-o", output / JUDGED)
-    run_tool(monkeypatch, "report", output)
+    run_tool(command, "one", folder / "ben", "-o", output / JUDGED)
+    run_tool(command, "report", output)
     assert {row["automatic"] for row in table_of(output).values()} == {"32"}
 
 
-def test_errors_are_one_line_and_come_early(tmp_path, monkeypatch, capsys):
+def test_errors_are_one_line_and_come_early(tmp_path, monkeypatch):
     folder = tmp_path / "in"
     notebook = put(folder, UNI, {})
     (tmp_path / "empty").mkdir()
@@ -496,11 +492,9 @@ def test_errors_are_one_line_and_come_early(tmp_path, monkeypatch, capsys):
         (["one", notebook, "-o", tmp_path / "none" / "x.json"], "cannot be written"),
         (["report", tmp_path / "empty"], "found no results"),
     ):
-        with pytest.raises(SystemExit) as stopped:
-            run_tool(monkeypatch, *arguments)
-        assert stopped.value.code == 1
-        (line,) = capsys.readouterr().err.splitlines()
-        assert message in line
+        status, _, errors = run_tool(command, *arguments)
+        (line,) = errors.splitlines()
+        assert status == 1 and message in line
 
 
 # nbgrader
