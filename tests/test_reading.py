@@ -28,19 +28,14 @@ PLACEHOLDER = "YOUR ANSWER HERE"
 
 
 @pytest.fixture(scope="module")
-def reference():
-    return read_notebook(NOTEBOOK)
-
-
-@pytest.fixture(scope="module")
-def provided(reference):
-    return provided_lines(reference)
+def provided(saved_notebook):
+    return provided_lines(saved_notebook)
 
 
 @pytest.fixture
-def handed_out(reference):
+def handed_out(saved_notebook):
     """The notebook with placeholders where the answers were."""
-    notebook = copy.deepcopy(reference)
+    notebook = copy.deepcopy(saved_notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.metadata.get("nbgrader", {}).get("solution"):
             cell.source = PLACEHOLDER
@@ -48,11 +43,11 @@ def handed_out(reference):
 
 
 def test_the_reference_answers_every_written_question_and_what_is_handed_out_none(
-    reference, handed_out, provided
+    saved_notebook, handed_out, provided
 ):
     written = [question.number for question in QUESTIONS if question.is_written]
     assert answers(handed_out, provided) == {number: [] for number in written}
-    for cells in answers(reference, provided).values():
+    for cells in answers(saved_notebook, provided).values():
         assert len("".join(cell.source for cell in cells)) > 100
 
 
@@ -163,10 +158,10 @@ def test_parts_of_a_cell_have_their_types_whatever_a_file_holds(tmp_path):
     assert empty.outputs == [] and empty.execution_count is None
 
 
-def test_a_byte_order_mark_is_no_hindrance(tmp_path, reference):
+def test_a_byte_order_mark_is_no_hindrance(tmp_path, saved_notebook):
     path = tmp_path / "marked.ipynb"
     path.write_bytes(b"\xef\xbb\xbf" + NOTEBOOK.read_bytes())
-    assert read_notebook(path).cells == reference.cells
+    assert read_notebook(path).cells == saved_notebook.cells
 
 
 def test_figures_are_read_from_what_was_printed():

@@ -13,10 +13,8 @@ from pathlib import Path
 
 import nbformat
 
-import checking
-from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED
+from tools.common import NOTEBOOK
 from tools.notebook import cell_of
-from tools.reference import answer_key
 
 FULL = {"2.1.3": 6, "2.2.1": 8, "2.2.2": 8, "2.2.3": 8, "2.2.4": 2}
 EARNS = {
@@ -66,19 +64,8 @@ SOLUTIONS = {
         """,
 }
 SOLUTIONS = {name: textwrap.dedent(source).strip() for name, source in SOLUTIONS.items()}
+REFERENCE = nbformat.read(NOTEBOOK, as_version=4)
 FIRST_LINE = "is_symmetric = "  # of what grad_GLoVe does
-
-
-def reference():
-    """The reference notebook, which has printed the gradients of the files that are there."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    model = checking.load_partially_trained(PARTIALLY_TRAINED)
-    text = "\n".join([*answer_key(checking.load_data(DATA), model), ""])
-    cell_of(notebook, "print_gradients").outputs = [nbformat.v4.new_output("stream", text=text)]
-    return notebook
-
-
-REFERENCE = reference()
 
 
 def solved():

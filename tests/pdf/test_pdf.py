@@ -29,7 +29,16 @@ from tests.pdf.notebooks import (
     text,
     typeset,
 )
-from tests.pdf.pages import SIZE, filled, glyphs_of, pages_of, pictures_of, reader_of, text_of
+from tests.pdf.pages import (
+    SIZE,
+    assert_fonts_are_ours,
+    filled,
+    glyphs_of,
+    pages_of,
+    pictures_of,
+    reader_of,
+    text_of,
+)
 from tools.common import NOTEBOOK, ROOT
 from tools.notebook import code_cells, printed, printed_gradients, read_notebook
 from tools.pdf import __main__ as command
@@ -420,12 +429,7 @@ def test_whole_notebook(tmp_path):
         lines = cell.source.splitlines() + printed(cell).splitlines()
         assert [line for line in lines if line.strip() not in found] == []
     assert not any(part in found for part in ("\x00", "\\frac", "$$"))
-    fonts = {
-        font.get_object()["/BaseFont"].split("+")[-1]
-        for page in reader_of(pdf).pages
-        for font in page["/Resources"]["/Font"].values()
-    }
-    assert all(font.startswith(("Libertinus", "NewCM", "DejaVu")) for font in fonts)
+    assert_fonts_are_ours(pdf)
     gradients = printed_gradients(found)
     assert printed_gradients("\n".join(pages[n - 1] for n in parts["2.2.3"])) == gradients != {}
 
@@ -443,5 +447,3 @@ def test_whole_notebook(tmp_path):
     assert [
         n for n, (share, end) in enumerate(zip(shares, ends), 1) if share < 1 / 3 and not end
     ] == []
-    first = code_cells(notebook)[0].source.splitlines()
-    assert sum(line in pages[0].splitlines() for line in first) != 1  # a lone line at its foot

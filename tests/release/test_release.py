@@ -88,18 +88,13 @@ def run_python(folder, *arguments):
 # The students' notebook
 
 
-def test_each_stub_names_its_question_where_the_solution_was(saved_notebook, student):
+def test_each_stub_names_its_question(student):
     for question in QUESTIONS:
-        before, after = (cell_of(nb, question.grade_id) for nb in (saved_notebook, student))
+        cell = cell_of(student, question.grade_id)
         if question.is_written:
-            assert after.source == "YOUR ANSWER HERE"
-        elif is_solution(before):
-            begin, rest = re.split("### BEGIN(?s:.*)### END SOLUTION", before.source)
-            indent = begin.rpartition("\n")[2]
-            stub = f'# YOUR CODE HERE\n{indent}raise NotImplementedError("{question.number}: '
-            assert after.source.startswith(begin + stub)
-            assert after.source.endswith(rest)
-            compile(after.source, question.number, "exec")
+            assert cell.source == "YOUR ANSWER HERE"
+        elif is_solution(cell):
+            assert f'raise NotImplementedError("{question.number}: {question.title}' in cell.source
 
 
 @pytest.mark.slow
