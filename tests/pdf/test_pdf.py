@@ -6,8 +6,6 @@ import json
 import re
 import shutil
 import sys
-from importlib.metadata import packages_distributions
-from pathlib import Path
 
 import nbformat
 import pypdf
@@ -388,17 +386,6 @@ def test_a_missing_package_ends_it_with_the_command_that_installs_all(monkeypatc
     status, _, errors = run_tool(command, tmp_path / NAME)
     assert status == 1 and "tools.pdf.typeset" in errors
     assert ".venv/bin/python -m pip install -r tools/requirements.txt" in errors
-
-
-def test_every_package_that_is_imported_is_required():
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tools" / "pdf").glob("*.py")]
-    modules = set(re.findall(r"^(?:import|from) (\w+)", "\n".join(sources), re.MULTILINE))
-    owners = packages_distributions()
-    packages = {owners[module][0] for module in modules if module in owners}
-    files = [ROOT / "requirements.txt", ROOT / "tools" / "requirements.txt"]
-    required = set(re.findall(r"^[\w-]+", "\n".join(map(Path.read_text, files)), re.MULTILINE))
-    required |= {"beautifulsoup4"}  # by jupyter
-    assert {package.replace("_", "-") for package in packages} <= required
 
 
 def test_the_interpreter_is_that_of_the_environment_beside_the_notebook(tmp_path):
