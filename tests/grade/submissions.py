@@ -184,6 +184,12 @@ def stubs_below(notebook):
     return notebook
 
 
+def markdown_cell(notebook):
+    index = notebook.cells.index(cell_of(notebook, GLOVE))
+    notebook.cells[index] = nbformat.v4.new_markdown_cell(SOLUTIONS[GLOVE])
+    return notebook
+
+
 def indented(notebook):
     return with_source(notebook, GLOVE, textwrap.indent(SOLUTIONS[GLOVE], "    "))
 
@@ -231,7 +237,7 @@ EDITS |= {
     for edit in (
         *(without_outputs, stubs_with_outputs, as_handed_out, bare, indented, stubs_below),
         *(methods_in_the_class, split_in_the_function, moved_to_the_top),
-        *(helper_beside_training, other_batches),
+        *(markdown_cell, helper_beside_training, other_batches),
     )
 }
 TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
