@@ -15,6 +15,7 @@ import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import numpy as np
@@ -62,10 +63,12 @@ def grader(files):
         yield made
 
 
-def grade_cases(cases, grader, folder):
+def grade_cases(cases, grader):
     """Results of the cases, none of which can reach the network or the others in the folder."""
-    folder.chmod(0o777)  # so that only the sandbox keeps attackers out
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0)) as server:
+        # Others cannot enter tmp_path, so that in there a broken sandbox would do no harm.
+        folder = Path(name)
+        folder.chmod(0o777)
         server.settimeout(0)
         wanted = {"FOLDER": folder, "PORT": server.getsockname()[1], "NOTEBOOK": NOTEBOOK}
 
@@ -86,10 +89,10 @@ def grade_cases(cases, grader, folder):
 @pytest.mark.parametrize(
     "cases", [QUICK, pytest.param(OTHERS, marks=pytest.mark.slow)], ids=["some", "the others"]
 )
-def test_marks_and_remarks(cases, grader, tmp_path):
+def test_marks_and_remarks(cases, grader):
     """In one test, since whoever waits does so beside the others."""
     wrong = {}
-    for case, result in zip(cases, grade_cases(cases, grader, tmp_path)):
+    for case, result in zip(cases, grade_cases(cases, grader)):
         marks = {q["number"]: q["marks"] for q in result["questions"] if not q["is_written"]}
         remarks = remarks_of(result)
         if marks != case.deserved or not re.search(case.says, remarks):
