@@ -98,6 +98,13 @@ def test_each_stub_names_its_question(student):
             assert f'raise NotImplementedError("{question.number}: {question.title}' in cell.source
 
 
+def test_nothing_of_a_run_is_left(saved_notebook, files):
+    notebook = copy.deepcopy(saved_notebook)
+    notebook.metadata.widgets = {"state": {}}
+    code_cells(notebook)[0].metadata.execution = {"shell.execute_reply": "2026-09-08"}
+    assert notebook_bytes(student_version(notebook)) == files[NOTEBOOK.name]
+
+
 @pytest.mark.slow
 def test_an_nbgrader_course_makes_the_same_cells(student, tmp_path):
     source = tmp_path / "source" / "hw1"
