@@ -169,6 +169,14 @@ def test_nobody_makes_a_file_system_in_a_user_namespace(monkeypatch, tmp_path):
     assert "unshare failed" in in_bubblewrap(tmp_path, "unshare", "--user", "true").stderr
 
 
+@pytest.mark.skipif(sandbox.bubblewrap() is None, reason="there is no bubblewrap")
+def test_no_place_can_be_written_to(tmp_path):
+    """Not even by root; that `inside` becomes another user comes on top of this."""
+    for place in ("/", "/dev", "/dev/shm", "/sandbox"):
+        assert in_bubblewrap(tmp_path, "mkdir", f"{place}/x").returncode == 1
+        assert in_bubblewrap(tmp_path, "ls", place).returncode == 0
+
+
 def test_without_a_sandbox_it_refuses(monkeypatch):
     may_be_unsafe = os.geteuid() != 0
     monkeypatch.setattr(sandbox, "bubblewrap", lambda: None)
