@@ -1,8 +1,11 @@
-"""Calls the command line of a tool."""
+"""Calls the command lines of our tools, and of nbgrader."""
 
 import io
+import os
+import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +24,12 @@ def run_tool(tool, *arguments):
         except SystemExit as end:
             status = end.code
     return status, output.getvalue(), errors.getvalue()
+
+
+def nbgrader(folder, *arguments):
+    """Run a command of nbgrader in the folder of a course; it has to succeed."""
+    programs = Path(sys.executable).parent  # nbgrader starts others, whatever was activated
+    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]

@@ -24,7 +24,7 @@ from markupsafe import escape
 
 import checking
 import tools.grade.__main__ as command
-from tests.commands import run_tool
+from tests.commands import nbgrader, run_tool
 from tests.grade.submissions import CASES, FULL, SOLUTIONS, as_handed_out, solved, with_output
 from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT
 from tools.grade import sandbox, submission
@@ -509,12 +509,6 @@ def test_errors_are_one_line_and_come_early(tmp_path, monkeypatch):
 
 
 # nbgrader
-
-
-def nbgrader(folder, *arguments):
-    command = [sys.executable, "-m", "nbgrader", *arguments]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr[-3000:]
 
 
 @pytest.mark.slow

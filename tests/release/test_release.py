@@ -16,7 +16,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from tests.commands import run_tool
+from tests.commands import nbgrader, run_tool
 from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, SENTENCES, room_files
 from tools.notebook import (
     EXPERIMENT,
@@ -110,8 +110,7 @@ def test_an_nbgrader_course_makes_the_same_cells(student, tmp_path):
     source = tmp_path / "source" / "hw1"
     source.mkdir(parents=True)
     (source / NOTEBOOK.name).write_bytes(NOTEBOOK.read_bytes())
-    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "hw1"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    nbgrader(tmp_path, "generate_assignment", "hw1")
     generated = nbformat.read(tmp_path / "release" / "hw1" / NOTEBOOK.name, as_version=4)
     for ours, theirs in zip(student.cells, generated.cells, strict=True):
         if ours.cell_type == "code" and is_solution(ours):  # nbgrader's stub names no question
