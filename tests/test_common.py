@@ -34,9 +34,8 @@ def test_a_file_keeps_its_permissions(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("step", ["write_bytes", "replace"])
-def test_a_file_is_the_old_one_if_its_writer_is_stopped(tmp_path, monkeypatch, step, error):
+def test_a_file_is_the_old_one_if_its_writer_is_stopped(tmp_path, monkeypatch, step):
     path = tmp_path / "some.pk"
     path.write_bytes(b"old")
     original = Path.write_bytes
@@ -44,10 +43,10 @@ def test_a_file_is_the_old_one_if_its_writer_is_stopped(tmp_path, monkeypatch, s
     def stop(self, argument):
         if step == "write_bytes":
             original(self, argument[:1])
-        raise error
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, step, stop)
-    with pytest.raises(type(error)):
+    with pytest.raises(KeyboardInterrupt):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from autograd import grad, hessian
 
-from tests.pdf.pages import filled, reader_of, text_of
+from tests.pdf.pages import assert_fonts_are_ours, filled, reader_of, text_of
 from tools.common import ROOT
 from written import __main__ as command
 from written import backprop, figures, network
@@ -410,12 +410,7 @@ def test_pdfs_are_complete(made):
         assert heading in text
     assert "\\" not in text and "$" not in text
     assert len(re.findall("Figure", text)) == markdown.count("![")
-    fonts = {
-        font.get_object()["/BaseFont"].split("+")[-1]
-        for page in reader_of(pdf).pages
-        for font in page["/Resources"]["/Font"].values()
-    }
-    assert all(font.startswith(("Libertinus", "NewCM", "DejaVu")) for font in fonts)
+    assert_fonts_are_ours(pdf)
     assert tuple(map(round, reader_of(pdf).pages[0].mediabox[2:])) == (612, 792)
     assert min(filled(pdf)[:-1]) > 0.5
 

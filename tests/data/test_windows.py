@@ -1,17 +1,18 @@
 """data.pk and partially_trained.pk: their contract, and data made from other texts."""
 
 import pickle
-import sys
 from collections import Counter
+from functools import partial
 from itertools import chain
 
 import numpy as np
 import pytest
 
 import checking
+from tests.commands import run_tool
 from tools.common import DATA, PARTIALLY_TRAINED, SENTENCES
+from tools.data import __main__ as command
 from tools.data import windows
-from tools.data.__main__ import main
 
 TEXT = """the cat sat on the mat .
 the dog sat on the cat .
@@ -22,19 +23,9 @@ one two three four five six seven eight nine ten .
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run():
     """Call `python -m tools.data` in this process: (status, standard output, standard error)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["data", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as exit:
-            status = exit.code
-        return status, *capsys.readouterr()
-
-    return call
+    return partial(run_tool, command)
 
 
 # ---------------------------------------------------------------- the files of the package

@@ -53,6 +53,14 @@ def pictures_of(pdf):
     return read(pdf)[2]
 
 
+def assert_fonts_are_ours(pdf):
+    """No letter is shown in a font of the machine."""
+    for page in reader_of(pdf).pages:
+        for font in page["/Resources"]["/Font"].values():
+            name = font.get_object()["/BaseFont"].split("+")[-1]
+            assert name.startswith(("Libertinus", "NewCM", "DejaVu"))
+
+
 def filled(pdf):
     """Which share of each page is filled, from its top to the lowest text or picture."""
     reader = reader_of(pdf)

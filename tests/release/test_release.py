@@ -10,11 +10,13 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from importlib.metadata import packages_distributions
 
 import nbformat
 import numpy as np
 import pytest
 
+from tests.commands import nbgrader, run_tool
 from tools.common import DATA, NOTEBOOK, PARTIALLY_TRAINED, ROOT, SENTENCES, room_files
 from tools.notebook import (
     EXPERIMENT,
@@ -32,13 +34,6 @@ from tools.release.__main__ import ReleaseError, require_no_traces, student_read
 from tools.release.leaks import find_traces, notebook_traces, text_of, traces_of_solutions
 
 
-def run_release(*arguments):
-    """Run the command here, in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["release", *map(str, arguments)])
-        release.main()
-
-
 def contents_of(release):
     """Contents of the zip of a release, by name without the folder hw1."""
     with zipfile.ZipFile(release) as archive:
@@ -50,7 +45,7 @@ def contents_of(release):
 def folder(tmp_path_factory):
     """Where one release was made; its zip is unpacked there, in hw1."""
     folder = tmp_path_factory.mktemp("release")
-    run_release("-o", folder / "hw1.zip")
+    assert run_tool(release, "-o", folder / "hw1.zip")[0] == 0
     with zipfile.ZipFile(folder / "hw1.zip") as archive:
         archive.extractall(folder)
     return folder
@@ -94,30 +89,20 @@ def run_python(folder, *arguments):
 # The students' notebook
 
 
-def test_only_solutions_and_outputs_are_gone(saved_notebook, student):
-    for before, after in zip(saved_notebook.cells, student.cells, strict=True):
-        assert (before.id, before.cell_type) == (after.id, after.cell_type)
-        assert before.metadata.get("tags") == after.metadata.get("tags")
-        if not is_solution(before):
-            assert before.source == after.source
-        if after.cell_type == "code":
-            assert after.outputs == []
-            assert after.execution_count is None
-    nbformat.validate(student)
-
-
-def test_each_stub_names_its_question_where_the_solution_was(saved_notebook, student):
+def test_each_stub_names_its_question(student):
     for question in QUESTIONS:
-        before, after = (cell_of(nb, question.grade_id) for nb in (saved_notebook, student))
+        cell = cell_of(student, question.grade_id)
         if question.is_written:
-            assert after.source == "YOUR ANSWER HERE"
-        elif is_solution(before):
-            begin, rest = re.split("### BEGIN(?s:.*)### END SOLUTION", before.source)
-            indent = begin.rpartition("\n")[2]
-            stub = f'# YOUR CODE HERE\n{indent}raise NotImplementedError("{question.number}: '
-            assert after.source.startswith(begin + stub)
-            assert after.source.endswith(rest)
-            compile(after.source, question.number, "exec")
+            assert cell.source == "YOUR ANSWER HERE"
+        elif is_solution(cell):
+            assert f'raise NotImplementedError("{question.number}: {question.title}' in cell.source
+
+
+def test_nothing_of_a_run_is_left(saved_notebook, files):
+    notebook = copy.deepcopy(saved_notebook)
+    notebook.metadata.widgets = {"state": {}}
+    code_cells(notebook)[0].metadata.execution = {"shell.execute_reply": "2026-09-08"}
+    assert notebook_bytes(student_version(notebook)) == files[NOTEBOOK.name]
 
 
 @pytest.mark.slow
@@ -125,8 +110,7 @@ def test_an_nbgrader_course_makes_the_same_cells(student, tmp_path):
     source = tmp_path / "source" / "hw1"
     source.mkdir(parents=True)
     (source / NOTEBOOK.name).write_bytes(NOTEBOOK.read_bytes())
-    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "hw1"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    nbgrader(tmp_path, "generate_assignment", "hw1")
     generated = nbformat.read(tmp_path / "release" / "hw1" / NOTEBOOK.name, as_version=4)
     for ours, theirs in zip(student.cells, generated.cells, strict=True):
         if ours.cell_type == "code" and is_solution(ours):  # nbgrader's stub names no question
@@ -169,7 +153,7 @@ def test_a_student_reaches_the_first_stub_and_with_the_solutions_the_key(
 # The students' other files
 
 
-def test_its_modules_and_commands_need_no_other_file_of_ours(folder, files, student):
+def test_its_modules_and_commands_need_no_other_file_of_ours(folder, files):
     modules = [name[:-3].replace("/", ".") for name in files if name.endswith(".py")]
     names = [name.removesuffix(".__init__") for name in modules if "__main__" not in name]
     code = f"import sys, {', '.join(names)}\nfor m in list(sys.modules.values()):\n"
@@ -177,8 +161,6 @@ def test_its_modules_and_commands_need_no_other_file_of_ours(folder, files, stud
     assert str(ROOT / "tools") not in run_python(folder / "hw1", "-c", code)
     assert "--written" in run_python(folder / "hw1", "-m", "tools.pdf", "--help")
     assert files["tools/handed_out.ipynb"] == files[NOTEBOOK.name]
-    code = "from tools.notebook import handed_out\nprint(len(handed_out().cells[-1].outputs))"
-    assert run_python(folder / "hw1", "-c", code) == "0\n"
 
 
 @pytest.mark.slow
@@ -191,11 +173,16 @@ def test_a_student_makes_a_pdf(folder, tmp_path):
     assert "2.1.3" in text and "superincreasing" in text
 
 
-def test_students_install_what_the_pdf_needs_in_the_versions_of_the_staff(files):
+def test_students_install_what_they_import_in_the_versions_of_the_staff(files):
+    sources = "\n".join(text.decode() for name, text in files.items() if name.endswith(".py"))
+    modules = set(re.findall(r"^(?:import|from) (\w+)", sources, re.MULTILINE))
+    owners = packages_distributions()
+    imported = {owners[module][0].replace("_", "-") for module in modules & owners.keys()}
     lines = files["tools/requirements.txt"].decode().splitlines()
     assert lines[0] == "-r ../requirements.txt"
-    names = {re.match(r"[\w-]+", line)[0] for line in lines[1:]}
-    assert names == {"markdown-it-py", "pypandoc-binary", "pypdf", "typst"}
+    for_pdf = {re.match(r"[\w-]+", line)[0] for line in lines[1:]}
+    others = set(re.findall(r"^[\w-]+", files["requirements.txt"].decode(), re.MULTILINE))
+    assert for_pdf <= imported <= for_pdf | others | {"beautifulsoup4"}  # which jupyter needs
     staff = (ROOT / "tools" / "requirements.txt").read_text(encoding="utf-8")
     assert set(lines) <= set(staff.splitlines())
 
@@ -327,9 +314,7 @@ def test_a_leak_is_found_in_each_kind_of_file(files, traces, name, plant):
     [
         ("### BEGIN SOLUTION", "", "question 2.2.2: found no line ### BEGIN SOLUTION"),
         ("### END SOLUTION", "", "nbgrader stopped: "),
-        ("### (BEGIN|END) SOLUTION", "", "question 2.2.2: found no line ### BEGIN SOLUTION"),
         ('"back_propagate"', '"other"', "question 2.2.2: found no cell"),
-        ('"solution": true', '"solution": false', "nbgrader stopped: Solution region detected"),
     ],
 )
 def test_a_notebook_that_is_not_marked_is_refused(saved_notebook, old, new, message):
@@ -340,12 +325,11 @@ def test_a_notebook_that_is_not_marked_is_refused(saved_notebook, old, new, mess
         student_version(damaged)
 
 
-def refused(capsys, *arguments):
+def refused(*arguments):
     """The line in which the command says why it stops."""
-    with pytest.raises(SystemExit) as stopped:
-        run_release(*arguments)
-    assert stopped.value.code == 1
-    return capsys.readouterr().err.splitlines()[-1]
+    status, _, errors = run_tool(release, *arguments)
+    assert status == 1
+    return errors.splitlines()[-1]
 
 
 TEXTS = [  # before and after it was tokenized, and a word that it does not have
@@ -360,7 +344,6 @@ TEXTS = [  # before and after it was tokenized, and a word that it does not have
         "point",
     ),
     ("इब्राहीम हिन्दी में पढ़ता है।", "इब्राहीम हिन्दी में पढ़ता है ।", "किताब"),
-    ("我 今天 早上 去 学校 。", "我 今天 早上 去 学校 。", "公园"),
 ]
 
 
@@ -388,20 +371,20 @@ def own_data(folder):
     (folder / SENTENCES.name).write_text("\n".join([*lines, "other words 8534 . 9.971212"]))
 
 
-def test_own_data_are_released_with_their_own_text_or_none(tmp_path, capsys):
+def test_own_data_are_released_with_their_own_text_or_none(tmp_path):
     own_data(tmp_path)
     arguments = ["--data", tmp_path / DATA.name, "--term", "2026"]
     output = tmp_path / "hw1.zip"
-    line = refused(capsys, "-o", output, *arguments, "--sentences", SENTENCES)
+    line = refused("-o", output, *arguments, "--sentences", SENTENCES)
     assert f"{SENTENCES}: found no" in line and "expected the text of which the data" in line
 
     for has_text in (True, False):
         text = (tmp_path / SENTENCES.name).read_bytes()
         if not has_text:
             (tmp_path / SENTENCES.name).write_bytes(SENTENCES.read_bytes())
-        run_release("-o", output, *arguments)
+        status, printed, _ = run_tool(release, "-o", output, *arguments)
         said = f"with{'' if has_text else 'out'} the text {tmp_path / SENTENCES.name}"
-        assert said in capsys.readouterr().out
+        assert status == 0 and said in printed
         with zipfile.ZipFile(output) as archive:
             assert archive.read(f"hw1/{DATA.name}") == (tmp_path / DATA.name).read_bytes()
             assert (f"hw1/{SENTENCES.name}" in archive.namelist()) == has_text
@@ -425,8 +408,6 @@ def shorter_windows():
 @pytest.mark.parametrize(
     ("option", "content", "message"),
     [
-        ("--notebook", lambda: None, "No such file"),
-        ("--notebook", lambda: b"PK\3\4 not JSON", "found no Jupyter notebook"),
         (
             "--notebook",
             lambda: notebook_with(
@@ -441,24 +422,23 @@ def shorter_windows():
         ),
         ("--data", lambda: b"\x80\x04not a pickle", "found "),
         ("--data", shorter_windows, "output_bias of the partially trained model: found 1004"),
-        ("--partially-trained", lambda: None, "No such file"),
         ("--sentences", lambda: None, "No such file"),
         ("--sentences", lambda: b"\xff\xfe", "expected the text of which the data were made"),
     ],
 )
-def test_what_cannot_be_released_is_refused_in_one_line(option, content, message, tmp_path, capsys):
+def test_what_cannot_be_released_is_refused_in_one_line(option, content, message, tmp_path):
     path, content = tmp_path / "bad", content()
     if content is not None:
         path.write_bytes(content)
     output = tmp_path / "hw1.zip"
-    assert message in refused(capsys, "-o", output, option, path)
+    assert message in refused("-o", output, option, path)
     assert not output.exists()
 
 
-def test_the_folder_for_the_staff_is_not_the_one_that_is_released(tmp_path, capsys):
+def test_the_folder_for_the_staff_is_not_the_one_that_is_released(tmp_path):
     (tmp_path / NOTEBOOK.name).write_bytes(NOTEBOOK.read_bytes())
     arguments = ["-o", tmp_path / "hw1.zip", "--notebook", tmp_path / NOTEBOOK.name]
-    assert "would be overwritten" in refused(capsys, *arguments, "--staff", tmp_path)
+    assert "would be overwritten" in refused(*arguments, "--staff", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [NOTEBOOK.name]
 
 
