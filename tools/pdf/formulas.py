@@ -109,7 +109,7 @@ MACROS = r"""
 \renewcommand{\mathbf}[1]{\mathbfsfup{#1}}
 \renewcommand{\dcases}{\begin{cases}} \renewcommand{\enddcases}{\end{cases}}
 \renewcommand{\cr}{\\} \renewcommand{\negthinspace}{\!} \renewcommand{\allowbreak}{}
-\renewcommand{\nonumber}{} \renewcommand{\notag}{} \renewcommand{\label}[1]{}
+\renewcommand{\notag}{} \renewcommand{\label}[1]{}
 \renewcommand{\tag}[1]{\qquad\text{(#1)}} \renewcommand{\mbox}[1]{\text{#1}}
 \renewcommand{\require}[1]{} \renewcommand{\color}[1]{} \renewcommand{\textcolor}[2]{#2}
 \renewcommand{\smash}[2][]{#2}
