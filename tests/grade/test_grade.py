@@ -502,6 +502,7 @@ def test_errors_are_one_line_and_come_early(tmp_path, monkeypatch):
         (["one", tmp_path / "missing", "-o", tmp_path / "x.json"], "found nothing there"),
         (["one", notebook, "-o", tmp_path / "none" / "x.json"], "cannot be written"),
         (["report", tmp_path / "empty"], "found no results"),
+        (["zip", notebook], "expected a name that ends in .zip"),
     ):
         status, _, errors = run_tool(command, *arguments)
         (line,) = errors.splitlines()

@@ -435,11 +435,14 @@ def test_what_cannot_be_released_is_refused_in_one_line(option, content, message
     assert not output.exists()
 
 
-def test_the_folder_for_the_staff_is_not_the_one_that_is_released(tmp_path):
-    (tmp_path / NOTEBOOK.name).write_bytes(NOTEBOOK.read_bytes())
-    arguments = ["-o", tmp_path / "hw1.zip", "--notebook", tmp_path / NOTEBOOK.name]
+def test_what_is_released_is_not_overwritten(tmp_path):
+    notebook = tmp_path / NOTEBOOK.name
+    notebook.write_bytes(NOTEBOOK.read_bytes())
+    arguments = ["-o", tmp_path / "hw1.zip", "--notebook", notebook]
     assert "would be overwritten" in refused(*arguments, "--staff", tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [NOTEBOOK.name]
+    assert "expected a name that ends in .zip" in refused("-o", notebook, "--notebook", notebook)
+    assert list(tmp_path.iterdir()) == [notebook]
+    assert notebook.read_bytes() == NOTEBOOK.read_bytes()
 
 
 # For the staff

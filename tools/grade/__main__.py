@@ -111,6 +111,7 @@ def report(arguments):
 def write_zip(arguments):
     """Write the autograder."""
     path = arguments.output
+    expect(path.suffix == ".zip", path, "another kind of file", "a name that ends in .zip")
     require_writable(path)
     _, model = read_key(arguments)
     write_atomically(path, autograder_zip(arguments.notebook, arguments.data, model))
@@ -142,7 +143,7 @@ def parse_arguments():
         "output", type=Path, metavar="results", help="folder of the results"
     )
     command("zip", write_zip, "write an autograder for Gradescope")(
-        "output", metavar="autograder.zip"
+        "output", type=Path, metavar="autograder.zip"
     )
     return parser.parse_args()
 

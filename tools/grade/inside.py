@@ -47,7 +47,8 @@ from tools.notebook import (
 
 FILES = ("checking.py", "data.pk", "partially_trained.pk")
 HANDED_OUT = "handed_out.ipynb"  # the notebook without its solutions
-MANY = 100  # more than anybody answers; students print the gradients of other batches, too
+MANY = 100  # more than anybody answers
+MOST_PRINTED = 10_000  # entries of gradients; students print those of other batches, too
 MAX_TEXT = 300  # characters of a message
 LARGEST_ANSWERS = 24 * 2**20  # characters of all that is read
 LARGEST_ANSWER = 20_000  # characters of a cell, if that is too much
@@ -92,7 +93,7 @@ def read_figures(notebook):
         final = final_figures(text)  # students train again in cells of their own
         is_asked_for = grade_id(cell) == "train"
         found["final"] = found["final"] | final if is_asked_for else final | found["final"]
-    found["printed"] = dict(list(found["printed"].items())[: 100 * MANY])
+    found["printed"] = dict(list(found["printed"].items())[:MOST_PRINTED])
     return found
 
 

@@ -247,7 +247,9 @@ def text_path(arguments):
 
 
 def require_outputs(arguments):
-    """Raise OSError if the zip cannot be written, ReleaseError if --staff would overwrite files."""
+    """Raise OSError if the zip cannot be written, ReleaseError if files would be overwritten."""
+    if arguments.output.suffix != ".zip":
+        raise ReleaseError(f"{arguments.output}: expected a name that ends in .zip after -o")
     require_writable(arguments.output)
     read = arguments.notebook, arguments.data, arguments.partially_trained
     if arguments.staff and arguments.staff.resolve() in [path.resolve().parent for path in read]:
